@@ -1,0 +1,262 @@
+"""Every way this program fails on purpose, and the exit code it ends with.
+
+::
+
+    ScraperError                     1
+    ├── ConfigError                  2   the configuration, or how the command was called
+    │   └── BrowserMissing           2
+    ├── SignInError                  4   the PBX will not let us in
+    │   ├── PasswordRefused
+    │   ├── LockedOut
+    │   └── BudgetExhausted
+    ├── PersonNeeded                 5   only a person can sign in
+    │   ├── CaptchaRequired
+    │   └── SecondFactorRequired
+    ├── UnreachableError             6   network, TLS, 5xx
+    │   ├── NetworkError
+    │   ├── ServerError
+    │   ├── CertificateUntrusted
+    │   └── PinMismatch
+    ├── WebUiError                   7   the web UI, or its answer, is not what it should be
+    │   ├── PageNotAsExpected
+    │   ├── SessionEnded
+    │   ├── PackFailed
+    │   ├── DownloadFailed
+    │   └── NotAnArchive
+    ├── StorageError                 8
+    │   ├── StoreVanished
+    │   ├── StoreUnwritable
+    │   ├── DiskFull
+    │   ├── CatalogLocked
+    │   ├── CatalogCorrupt
+    │   └── CatalogTooNew
+    ├── Busy                         9   another job holds this UCM
+    └── SafetyStop                  10
+
+An error carries data (``evidence``: what was seen, without secrets or phone numbers); its ``message`` and ``remedy`` are one
+sentence each. A class's default message is its docstring's first line.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes."""
+
+    COMPLETE = 0
+    INTERNAL = 1
+    USAGE = 2
+    GAPS = 3
+    SIGN_IN = 4
+    PERSON_NEEDED = 5
+    UNREACHABLE = 6
+    WEB_UI = 7
+    STORAGE = 8
+    BUSY = 9
+    SAFETY_STOP = 10
+
+
+#: With several UCMs the command ends with the first of these that occurred.
+EXIT_PRECEDENCE = (1, 10, 8, 4, 5, 6, 7, 9, 3, 0)
+
+
+class ScraperError(Exception):
+    """Something went wrong that this program did not foresee."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    default_remedy: ClassVar[str] = "Please report this with the log."
+
+    def __init__(self, message: str | None = None, *, remedy: str | None = None, **evidence: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.remedy = remedy or self.default_remedy
+        self.evidence = evidence
+        super().__init__(self.message)
+
+    @property
+    def kind(self) -> str:
+        """The name that the report's ``error.kind`` carries."""
+        return type(self).__name__
+
+    def as_report(self) -> dict[str, str]:
+        """The report's ``error`` object."""
+        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+
+
+class ConfigError(ScraperError):
+    """The configuration is not valid."""
+
+    exit_code = ExitCode.USAGE
+    default_remedy = "Correct the configuration; `ucm-scraper config check` shows every problem at once."
+
+
+class BrowserMissing(ConfigError):
+    """No Chromium or Chrome was found on this machine."""
+
+    default_remedy = "On Debian or Ubuntu run `apt-get install chromium`; elsewhere `playwright install chromium`."
+
+
+class SignInError(ScraperError):
+    """The PBX refused the sign-in."""
+
+    exit_code = ExitCode.SIGN_IN
+    default_remedy = "Check the web user name and password in the configuration."
+
+
+class PasswordRefused(SignInError):
+    """The PBX refused this user name and password."""
+
+    default_remedy = "Correct the user name or password; it is not tried again until it changes, so that the PBX doesn't ban this address."
+
+
+class LockedOut(SignInError):
+    """The PBX has locked this address or user out after failed sign-ins."""
+
+    default_remedy = "Wait until the lockout ends, or lift it on the PBX under System Settings → Security Settings → Login Settings."
+
+
+class BudgetExhausted(SignInError):
+    """Too many sign-ins failed recently; another could make the PBX ban this address."""
+
+    default_remedy = "Wait, and check the credentials; the budget frees itself as failed attempts grow old."
+
+
+class PersonNeeded(ScraperError):
+    """The PBX asks for a person at its sign-in page."""
+
+    exit_code = ExitCode.PERSON_NEEDED
+    default_remedy = "Sign in once by hand with `ucm-scraper login --ucm NAME`; the session is kept for the runs that follow."
+
+
+class CaptchaRequired(PersonNeeded):
+    """The sign-in page shows a CAPTCHA."""
+
+
+class SecondFactorRequired(PersonNeeded):
+    """The PBX accepted the password but asks for something more (a second factor, a code, a new password)."""
+
+
+class UnreachableError(ScraperError):
+    """The PBX can't be reached or trusted."""
+
+    exit_code = ExitCode.UNREACHABLE
+    default_remedy = "Check the address, the port, and that this machine may reach the PBX."
+
+
+class NetworkError(UnreachableError):
+    """The PBX could not be reached."""
+
+
+class ServerError(UnreachableError):
+    """The PBX answered with a server error."""
+
+    default_remedy = "The PBX may be restarting or overloaded; the next run tries again."
+
+
+class CertificateUntrusted(UnreachableError):
+    """The PBX's certificate is not trusted."""
+
+    default_remedy = "Compare the pin with the PBX's certificate, then set `tls.pin`, or set `tls.ca_file` to the CA that signed it."
+
+
+class PinMismatch(UnreachableError):
+    """The PBX's public key is not the pinned one."""
+
+    default_remedy = "If the PBX's certificate was renewed, compare the new pin by eye and set `tls.pin`; otherwise somebody may be in between."
+
+
+class WebUiError(ScraperError):
+    """The web UI or its answer is not what it should be."""
+
+    exit_code = ExitCode.WEB_UI
+    default_remedy = "Look at the screenshot; if the PBX's firmware changed its pages, please report it."
+
+
+class PageNotAsExpected(WebUiError):
+    """A page of the web UI lacks what it should have."""
+
+
+class SessionEnded(WebUiError):
+    """The PBX ended the web session, and a new one ended as well."""
+
+    default_remedy = "Check that nobody else signs in with the same account, and the PBX's session timeout."
+
+
+class PackFailed(WebUiError):
+    """The PBX could not pack its recordings."""
+
+    default_remedy = "Check the PBX's free storage; the next run tries again."
+
+
+class DownloadFailed(WebUiError):
+    """The download did not arrive."""
+
+    default_remedy = "The next run tries again; if it repeats, check the network and the PBX's storage."
+
+
+class NotAnArchive(WebUiError):
+    """What the PBX sent is not an archive of recordings."""
+
+    default_remedy = "The next run tries again; if it repeats, download once by hand and compare."
+
+
+class StorageError(ScraperError):
+    """The archive's storage failed."""
+
+    exit_code = ExitCode.STORAGE
+    default_remedy = "Check that the store is mounted, writable, and has free space."
+
+
+class StoreVanished(StorageError):
+    """The recordings' folder is not the one that was used before."""
+
+    default_remedy = "Mount the storage again; if the move was meant, put the `.ucm-store` marker file into the new folder."
+
+
+class StoreUnwritable(StorageError):
+    """The recordings' folder can't be written."""
+
+
+class DiskFull(StorageError):
+    """There is not enough free space."""
+
+    default_remedy = "Free some space; nothing that was stored is lost, and the next run goes on."
+
+
+class CatalogLocked(StorageError):
+    """Another program holds the catalog's lock."""
+
+    default_remedy = "Close the program that has the catalog open, then run again."
+
+
+class CatalogCorrupt(StorageError):
+    """The catalog is damaged."""
+
+    default_remedy = "Restore the catalog from a backup, or move it away: recordings that lie in the store are adopted as they are seen again."
+
+
+class CatalogTooNew(StorageError):
+    """The catalog was written by a newer version of this program."""
+
+    default_remedy = "Install the newer version again; older versions don't touch the catalog."
+
+
+class Busy(ScraperError):
+    """Another job is working on this UCM."""
+
+    exit_code = ExitCode.BUSY
+    default_remedy = "Wait until it ends; `ucm-scraper runs` shows it."
+
+
+class SafetyStop(ScraperError):
+    """The job stopped before it could do harm."""
+
+    exit_code = ExitCode.SAFETY_STOP
+    default_remedy = "Look at the evidence before running again."
+
+
+def combined_exit_code(codes: list[int]) -> int:
+    """The exit code of a command that worked on several UCMs: the first of the documented order that occurred."""
+    return next((code for code in EXIT_PRECEDENCE if code in codes), 0)
