@@ -1,0 +1,108 @@
+"""The catalog's gaps: what should be in the archive and is not, with its reason, until it is archived, gone for good, or withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
+
+from scraper.catalog.database import Database, now
+from scraper.catalog.recordings import identity_columns, identity_of
+from scraper.catalog.schema import gaps
+from scraper.models import Gap, GapReason, Identity, utc
+
+#: The PBX must say twice, this far apart, that a recording is gone, before it counts as gone for good.
+GONE_CONFIRMED_AFTER = timedelta(hours=2)
+
+ClosedAs = Literal["archived", "gone", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGap:
+    """A gap with its history. Times are UTC text; ``closed_as`` is None while it is open."""
+
+    gap: Gap
+    first_seen: str
+    last_seen: str
+    attempts: int
+    gone_at: str | None
+    closed_at: str | None
+    closed_as: str | None
+    quarantine_path: str | None
+    source_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Where a gap's bytes lie (relative to the quarantine folder) and what their hash is."""
+
+    path: str
+    source_sha256: str
+
+
+class Gaps(Database):
+    """Gaps, by identity; at most one open gap each."""
+
+    def open_gaps(self, ucm: str) -> list[OpenGap]:
+        """What is open now, oldest first."""
+        return self._gaps(and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None)))
+
+    def closed_gaps(self, ucm: str, closed_as: ClosedAs) -> list[OpenGap]:
+        """What was closed this way, oldest first."""
+        return self._gaps(and_(gaps.c.ucm == ucm, gaps.c.closed_as == closed_as))
+
+    def record_gap(self, gap: Gap, quarantined: Quarantined | None = None, *, at: datetime | None = None) -> None:
+        """Note that a recording is (still) missing, and why.
+
+        ``gone`` said twice, :data:`GONE_CONFIRMED_AFTER` apart, closes the gap; what was closed so isn't opened by being said again.
+        """
+        when = utc(at or datetime.now(UTC)) or now()
+        with self.transaction() as connection:
+            found = connection.execute(select(gaps).where(_is(gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
+            gone = gap.reason is GapReason.GONE
+            values = {"reason": gap.reason.value, "detail": gap.detail, "remedy": gap.remedy, "last_seen": when}
+            if quarantined:
+                values |= {"quarantine_path": quarantined.path, "source_sha256": quarantined.source_sha256}
+            if found is None:
+                if not (gone and _closed_as_gone(connection, gap.identity)):
+                    key = identity_columns(gap.identity)
+                    connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=1, gone_at=when if gone else None))
+                return
+            first_gone = found["gone_at"] if gone else None
+            confirmed = first_gone is not None and _between(first_gone, when) >= GONE_CONFIRMED_AFTER
+            closing = {"closed_at": when, "closed_as": "gone"} if confirmed else {}
+            connection.execute(
+                gaps.update()
+                .where(gaps.c.id == found["id"])
+                .values(**values, **closing, attempts=found["attempts"] + 1, gone_at=(first_gone or when) if gone else None)
+            )
+
+    def close_gap(self, identity: Identity, as_: ClosedAs) -> bool:
+        """Close the open gap of a recording; whether there was one."""
+        query = gaps.update().where(_is(identity), gaps.c.closed_at.is_(None)).values(closed_at=now(), closed_as=as_)
+        with self.transaction() as connection:
+            return connection.execute(query).rowcount > 0
+
+    def _gaps(self, condition: ColumnElement[bool]) -> list[OpenGap]:
+        with self.reading() as connection:
+            return [_gap(row) for row in connection.execute(select(gaps).where(condition).order_by(gaps.c.id)).mappings()]
+
+
+def _is(identity: Identity) -> ColumnElement[bool]:
+    return and_(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
+
+
+def _closed_as_gone(connection: Connection, identity: Identity) -> bool:
+    return connection.scalar(select(gaps.c.id).where(_is(identity), gaps.c.closed_as == "gone").limit(1)) is not None
+
+
+def _between(earlier: str, later: str) -> timedelta:
+    return datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
+
+
+def _gap(row: RowMapping) -> OpenGap:
+    history = ("first_seen", "last_seen", "attempts", "gone_at", "closed_at", "closed_as", "quarantine_path", "source_sha256")
+    gap = Gap(identity_of(row), GapReason(row["reason"]), row["detail"], row["remedy"])
+    return OpenGap(gap, **{name: row[name] for name in history})

@@ -1,0 +1,163 @@
+"""The catalog's recordings: what the store holds, and what is on its way into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
+
+from scraper.catalog.database import Database, now
+from scraper.catalog.schema import gaps, recordings
+from scraper.models import Identity, RecordingClass, Source
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One stored file. Sizes in bytes, ``frames`` per channel, hashes as hex, ``path`` and ``original_path`` relative to the store.
+
+    ``suffix`` is empty for the first bytes seen under this identity, else the first 8 hex digits of the file's hash. The audio fields are
+    None where the file was stored as it came.
+    """
+
+    identity: Identity
+    suffix: str = ""
+    state: str = "storing"
+    path: str
+    size: int
+    sha256: str
+    samples_sha256: str | None = None
+    frames: int | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    source: Source
+    source_format: str
+    layout: str | None = None
+    confidence: str | None = None
+    source_size: int
+    source_sha256: str
+    source_header: bytes | None = None
+    source_trailer: bytes | None = None
+    original_path: str | None = None
+    run_id: str
+    stored_at: str = ""
+    call_time: str | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A UCM's sums: identities archived, identities gone for good, bytes of all stored files."""
+
+    archived: int
+    gone: int
+    size: int
+
+
+def identity_columns(identity: Identity) -> dict[str, str]:
+    """An identity as the columns that hold it."""
+    return {"ucm": identity.ucm, "class": identity.klass.value, "month": identity.month, "name": identity.name}
+
+
+def identity_of(row: Mapping[Any, Any]) -> Identity:
+    """The identity in a row."""
+    return Identity(row["ucm"], RecordingClass(row["class"]), row["month"], row["name"])
+
+
+class Recordings(Database):
+    """Recordings, by identity."""
+
+    def find_recordings(self, identity: Identity) -> list[Recording]:
+        """All versions of a recording, in the order they came; also those in state ``storing``."""
+        query = select(recordings).where(_is(identity)).order_by(recordings.c.id)
+        with self.reading() as connection:
+            return [_recording(row) for row in connection.execute(query).mappings()]
+
+    def is_archived(self, identity: Identity) -> bool:
+        """Whether at least one version of it is in the store."""
+        with self.reading() as connection:
+            return connection.scalar(select(recordings.c.id).where(_is(identity), recordings.c.state == "archived").limit(1)) is not None
+
+    def has_source(self, identity: Identity, source_sha256: str) -> bool:
+        """Whether exactly these bytes of the PBX are in the store already."""
+        query = select(recordings.c.id).where(_is(identity), recordings.c.source_sha256 == source_sha256, recordings.c.state == "archived")
+        with self.reading() as connection:
+            return connection.scalar(query.limit(1)) is not None
+
+    def knows_path(self, path: str) -> bool:
+        """Whether a file at this place of the store belongs to a recording, or is another's original."""
+        with self.reading() as connection:
+            return connection.scalar(select(recordings.c.id).where(recordings.c.path == path).limit(1)) is not None
+
+    def recordings(
+        self, ucm: str | None = None, *, month: str | None = None, klass: RecordingClass | None = None, state: str = "archived"
+    ) -> Iterator[Recording]:
+        """Those that match, in the order they came; read page by page, so that any number fits in memory."""
+        wanted = {"ucm": ucm, "month": month, "class": klass.value if klass else None, "state": state}
+        conditions = and_(*(recordings.c[name] == value for name, value in wanted.items() if value is not None))
+        last = 0
+        while True:
+            query = select(recordings).where(conditions, recordings.c.id > last).order_by(recordings.c.id).limit(_PAGE)
+            with self.reading() as connection:
+                page = [_recording(row) for row in connection.execute(query).mappings()]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1].id
+
+    def insert_storing(self, batch: Sequence[Recording]) -> list[int]:
+        """Announce files that are about to be put in place, in one transaction; returns their ids."""
+        with self.transaction() as connection:
+            return [_insert(connection, recording) for recording in batch]
+
+    def promote(self, ids: Sequence[int]) -> None:
+        """The announced files are in place: they are archived, and open gaps of their identities are closed, in one transaction."""
+        with self.transaction() as connection:
+            for identifier in ids:
+                connection.execute(recordings.update().where(recordings.c.id == identifier).values(state="archived", stored_at=now()))
+                row = connection.execute(select(recordings).where(recordings.c.id == identifier)).mappings().one()
+                open_gap = and_(*(gaps.c[name] == row[name] for name in ("ucm", "class", "month", "name")), gaps.c.closed_at.is_(None))
+                connection.execute(gaps.update().where(open_gap).values(closed_at=now(), closed_as="archived"))
+
+    def withdraw(self, ids: Sequence[int]) -> None:
+        """Forget announced files that never came into place."""
+        with self.transaction() as connection:
+            for identifier in ids:
+                connection.execute(recordings.delete().where(recordings.c.id == identifier, recordings.c.state == "storing"))
+
+    def totals(self, ucm: str) -> Totals:
+        """A UCM's sums over everything known."""
+        mine = and_(recordings.c.ucm == ucm, recordings.c.state == "archived")
+        # Every identity has exactly one first version, so that counting these counts identities.
+        first = select(func.count()).where(mine, recordings.c.suffix == "").scalar_subquery()
+        size = select(func.coalesce(func.sum(recordings.c.size), 0)).where(mine).scalar_subquery()
+        gone = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_as == "gone", ~_archived_as_well()).scalar_subquery()
+        with self.reading() as connection:
+            row = connection.execute(select(first, gone, size)).one()
+            return Totals(int(row[0]), int(row[1]), int(row[2]))
+
+
+def _is(identity: Identity) -> ColumnElement[bool]:
+    return and_(*(recordings.c[name] == value for name, value in identity_columns(identity).items()))
+
+
+def _archived_as_well() -> ColumnElement[bool]:
+    same = and_(*(recordings.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
+    return select(recordings.c.id).where(same, recordings.c.state == "archived").correlate(gaps).exists()
+
+
+_PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"identity", "source", "id"})
+
+
+def _recording(row: RowMapping) -> Recording:
+    return Recording(identity=identity_of(row), source=Source(row["source"]), id=row["id"], **{name: row[name] for name in _PLAIN})
+
+
+def _insert(connection: Connection, recording: Recording) -> int:
+    values = {name: getattr(recording, name) for name in _PLAIN} | {"stored_at": now(), "source": recording.source.value}
+    done = connection.execute(recordings.insert().values(**values, **identity_columns(recording.identity)))
+    assert done.inserted_primary_key is not None
+    return int(done.inserted_primary_key[0])

@@ -1,0 +1,64 @@
+"""The catalog's runs: one row a job, from its start to its report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from scraper.catalog.database import Database, now
+from scraper.catalog.schema import runs
+from scraper.models import Report, Trigger, Window, utc
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One job. Times are UTC text; ``status`` is ``running`` until it is finished; ``report`` is the documented object."""
+
+    id: str
+    ucm: str
+    trigger: str
+    since: str | None
+    until: str | None
+    started_at: str
+    finished_at: str | None
+    status: str
+    exit_code: int | None
+    report: dict[str, Any] | None
+
+
+class Runs(Database):
+    """Runs, by id."""
+
+    def start_run(self, run_id: str, ucm: str, trigger: Trigger, window: Window, started_at: datetime) -> None:
+        """Note that a job started. The caller holds the UCM's lock, so what still counts as running on it has died."""
+        with self.transaction() as connection:
+            connection.execute(
+                runs.update().where(runs.c.ucm == ucm, runs.c.status == "running").values(status="failed", exit_code=1, finished_at=now())
+            )
+            connection.execute(
+                runs.insert().values(
+                    id=run_id, ucm=ucm, trigger=trigger.value, started_at=utc(started_at), status="running", **window.as_report()
+                )
+            )
+
+    def finish_run(self, report: Report) -> None:
+        """Note how a job ended, with its report."""
+        values = {
+            "finished_at": utc(report.finished_at) or now(),
+            "status": report.status.value,
+            "exit_code": int(report.exit_code),
+            "report": json.dumps(report.as_json(), ensure_ascii=False),
+        }
+        with self.transaction() as connection:
+            connection.execute(runs.update().where(runs.c.id == report.run_id).values(**values))
+
+    def last_runs(self, ucm: str | None = None, limit: int = 20) -> list[Run]:
+        """The newest runs first."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        with self.reading() as connection:
+            rows = connection.execute(query if ucm is None else query.where(runs.c.ucm == ucm)).mappings()
+            return [Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None}) for row in rows]

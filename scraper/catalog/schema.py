@@ -1,0 +1,134 @@
+"""The tables. Times are UTC text (``2026-02-06T16:21:36Z``), which sorts as time on every engine; sizes are bytes."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+#: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
+HEAD = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _identity() -> tuple[Column[str], ...]:
+    return (
+        Column("ucm", String, nullable=False),
+        Column("class", String, nullable=False),
+        Column("month", String, nullable=False),
+        Column("name", String, nullable=False),
+    )
+
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("ucm", String, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("since", String),
+    Column("until", String),
+    Column("started_at", String, nullable=False),
+    Column("finished_at", String),
+    Column("status", String, nullable=False),
+    Column("exit_code", Integer),
+    Column("report", Text),
+    Index(None, "ucm", "started_at"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    *_identity(),
+    Column("suffix", String, nullable=False),  # '' for the first bytes seen under this identity, sha8 for each other version
+    Column("state", String, nullable=False),  # 'storing' until its file is in place, then 'archived'
+    Column("path", String, nullable=False),  # relative to the store
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String, nullable=False),  # of the stored file
+    Column("samples_sha256", String),
+    Column("frames", BigInteger),
+    Column("sample_rate", Integer),
+    Column("channels", Integer),
+    Column("source", String, nullable=False),
+    Column("source_format", String, nullable=False),
+    Column("layout", String),
+    Column("confidence", String),
+    Column("source_size", BigInteger, nullable=False),
+    Column("source_sha256", String, nullable=False),
+    Column("source_header", LargeBinary),  # header + samples + trailer are the original, where decoding only copied
+    Column("source_trailer", LargeBinary),
+    Column("original_path", String),
+    Column("run_id", String, nullable=False),
+    Column("stored_at", String, nullable=False),
+    Column("call_time", String),
+    UniqueConstraint("ucm", "class", "month", "name", "suffix"),
+    Index(None, "state", "ucm"),
+    Index(None, "path"),
+    Index(None, "ucm", "month"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    *_identity(),
+    Column("reason", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("first_seen", String, nullable=False),
+    Column("last_seen", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("gone_at", String),  # when the PBX first said so for this very file
+    Column("closed_at", String),
+    Column("closed_as", String),  # 'archived' | 'gone' | 'withdrawn'
+    Column("quarantine_path", String),
+    Column("source_sha256", String),
+)
+#: One open gap an identity.
+Index(
+    "uq_gaps_open",
+    gaps.c.ucm,
+    gaps.c["class"],
+    gaps.c.month,
+    gaps.c.name,
+    unique=True,
+    sqlite_where=gaps.c.closed_at.is_(None),
+    postgresql_where=gaps.c.closed_at.is_(None),
+)
+Index("ix_gaps_closed_as", gaps.c.ucm, gaps.c.closed_as)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("pbx", Text, nullable=False),
+    Column("at", String, nullable=False),
+    Column("way", String, nullable=False),  # 'web' | 'api'
+    Column("username", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("outcome", String, nullable=False),  # 'pending' | 'ok' | 'refused' | 'locked' | 'unclear'
+    Column("remaining", Integer),
+    Column("blocked_until", String),
+    Index(None, "pbx", "at"),
+)

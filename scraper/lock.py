@@ -1,0 +1,56 @@
+"""One job a UCM at a time: a lock that the kernel frees when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scraper.errors import Busy, StoreUnwritable
+from scraper.models import utc
+from scraper.names import component
+
+
+@contextmanager
+def job_lock(data_dir: Path, ucm: str) -> Iterator[None]:
+    """Hold the lock of one UCM (``<data_dir>/locks/<ucm>.lock``) while the block runs.
+
+    Keeps apart processes and threads alike; not inherited by child processes, so that a browser that outlives its job holds nothing.
+    Raises :class:`Busy`, which names the holder's pid and since when, and :class:`StoreUnwritable` where the lock can't be made.
+    """
+    path = data_dir / "locks" / f"{component(ucm)}.lock"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnwritable(f"The lock file can't be made under data_dir: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy(ucm, handle) from None
+        _write(handle, json.dumps({"pid": os.getpid(), "since": utc(datetime.now(UTC))}))
+        try:
+            yield
+        finally:
+            _write(handle, "")
+    finally:
+        os.close(handle)
+
+
+def _write(handle: int, text: str) -> None:
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, text.encode(), 0)
+
+
+def _busy(ucm: str, handle: int) -> Busy:
+    try:
+        holder = json.loads(os.pread(handle, 4096, 0))
+        pid, since = int(holder["pid"]), str(holder["since"])
+    except (ValueError, KeyError, TypeError):
+        return Busy(f"Another job holds {ucm}.", ucm=ucm)
+    return Busy(f"Another job (pid {pid}) has held {ucm} since {since}.", ucm=ucm, pid=pid, since=since)
