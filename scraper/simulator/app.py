@@ -1,0 +1,138 @@
+"""The simulated PBX as one ASGI application: the routes, and what stands before all of them."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .cgi import Cgi
+from .cgi_files import Files
+from .delivery import client_address, hang
+from .state import State
+
+WEB = Path(__file__).parent / "web"
+_ANY = ["GET", "POST", "HEAD", "PUT", "DELETE"]
+mimetypes.add_type("text/javascript", ".js")
+
+
+class Gate:
+    """What stands before every route: a PBX that is down, or takes the connection and never answers."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self.app, self.state = app, state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith("/sim/"):
+            return await self.app(scope, receive, send)
+        hanging = self.state.faults.get("hang")
+        if hanging == "all" or (hanging == "cgi" and path == "/cgi") or (hanging == "api" and path.startswith(("/api", "/cdrapi", "/recapi"))):
+            return await hang(receive)
+        if self.state.faults.take("unavailable"):
+            return await PlainTextResponse("Service Unavailable", 503)(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+def page_settings(state: State) -> dict[str, Any]:
+    """What the server tells the page about the build of the UI that it shall be."""
+    config, faults = state.config, state.faults
+    return {
+        "modal": config.modal and not faults.get("no_modal"),
+        "date_filter": config.date_filter,
+        "language": faults.get("language") or config.language,
+        "labels": faults.get("labels") or config.labels,
+        "overlay": bool(config.overlay or faults.get("overlay")),
+        "delete_moved": bool(faults.get("delete_moved")),
+        "captcha": bool(faults.get("captcha")),
+        "page_sizes": [10, 20, 50, 100],
+        "sidebar": config.sidebar,
+        "pack_mode": config.pack_mode,
+        "login_extra": faults.get("login_extra"),
+        "today": state.now().strftime("%Y-%m-%d"),
+    }
+
+
+class Pages:
+    """The static front end, and the two routes that stand in for Google's reCAPTCHA."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def index(self, _request: Request) -> Response:
+        """Every client-side route: the same page, with its settings."""
+        text = (WEB / "index.html").read_text(encoding="utf-8")
+        settings = json.dumps(page_settings(self.state)).replace("<", "\\u003c")
+        return HTMLResponse(text.replace("__SIM_CONFIG__", settings), headers={"cache-control": "no-store"})
+
+    async def static(self, request: Request) -> Response:
+        """A file below ``web/``."""
+        path = (WEB / request.path_params["path"]).resolve()
+        if not path.is_relative_to(WEB) or not path.is_file():
+            return PlainTextResponse("Not Found", 404)
+        media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return Response(path.read_bytes(), media_type=media, headers={"cache-control": "no-store"})
+
+    async def captcha(self, _request: Request) -> Response:
+        """The box that a person ticks."""
+        return HTMLResponse(_CAPTCHA)
+
+    async def captcha_token(self, _request: Request) -> Response:
+        """The token that ticking it earns."""
+        token = f"captcha-{self.state.number()}"
+        self.state.captcha_tokens.add(token)
+        return JSONResponse({"token": token})
+
+
+_CAPTCHA = """<!DOCTYPE html><html><body style="margin:0;font:14px sans-serif;border:1px solid #d3d3d3;background:#f9f9f9;padding:22px">
+<label><input type="checkbox" id="recaptcha-anchor"> I'm not a robot (simulated)</label><script>
+document.getElementById("recaptcha-anchor").addEventListener("click", async () => {
+  const answer = await fetch("/recaptcha/api2/userverify", {method: "POST"});
+  parent.postMessage({type: "recaptcha", token: (await answer.json()).token}, "*");
+});</script></body></html>"""
+
+
+def _control(state: State) -> list[Route]:
+    """``/sim/state`` and ``/sim/fault``: for people and tests on this machine only."""
+
+    def local(request: Request) -> bool:
+        return client_address(request) in ("127.0.0.1", "::1")
+
+    async def show(request: Request) -> Response:
+        return JSONResponse(state.summary()) if local(request) else PlainTextResponse("Forbidden", 403)
+
+    async def fault(request: Request) -> Response:
+        if not local(request):
+            return PlainTextResponse("Forbidden", 403)
+        wanted = await request.json()
+        try:
+            if wanted.get("clear"):
+                state.faults.clear(wanted.get("name"))
+            else:
+                state.faults.set(str(wanted["name"]), str(wanted.get("value", "")))
+        except (KeyError, ValueError) as error:
+            return PlainTextResponse(str(error), 400)
+        return JSONResponse(state.faults.active())
+
+    return [Route("/sim/state", show), Route("/sim/fault", fault, methods=["POST"])]
+
+
+def build_app(state: State) -> ASGIApp:
+    """The web UI with its wire and the newer API: one listener, as on the PBX."""
+    files, pages = Files(state), Pages(state)
+    routes = [
+        Route("/cgi", Cgi(state, files.handlers()).__call__, methods=["GET", "POST"]),
+        Route("/recaptcha/api2/anchor", pages.captcha),
+        Route("/recaptcha/api2/userverify", pages.captcha_token, methods=["POST"]),
+        Route("/static/{path:path}", pages.static),
+        *(_control(state) if state.config.host in ("127.0.0.1", "::1", "localhost") else []),
+        Route("/{path:path}", pages.index),
+    ]
+    return Gate(Starlette(routes=routes), state)

@@ -1,0 +1,131 @@
+"""Runs the simulated PBX in a thread of its own: as a context manager for tests and the demo, or alone until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .app import build_app
+from .certificates import self_signed, server_context
+from .config import SimulatorConfig
+from .state import State
+
+_STOP_SECONDS = 10.0
+
+
+class _Protocol(H11Protocol):
+    """Lets a response reach its connection, so that it can be cut."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class Simulator:
+    """A simulated UCM that serves from a background thread while it is entered.
+
+    ``Simulator(config)`` or ``Simulator(recordings=120, modal=False)``. ``url``: the web UI's and the newer API's; ``api_old_url``: the older API's,
+    None unless ``api_old``; ``pin`` and ``certificate_pem``: None without TLS; ``state``: counters and fault switches.
+    Raises OSError where the port is taken.
+    """
+
+    def __init__(self, config: SimulatorConfig | None = None, **changes: Any) -> None:
+        self.config = replace(config or SimulatorConfig(), **changes)
+        self._folder = tempfile.TemporaryDirectory(prefix="simulated-ucm-")
+        self.state = State(self.config, Path(self._folder.name))
+        self.pin: str | None = None
+        self.certificate_pem: str | None = None
+        self.port = 0
+        self.api_old_url: str | None = None
+        self._servers: list[uvicorn.Server] = []
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the web UI answers, without a slash at the end."""
+        return self._url(self.port)
+
+    def start(self) -> None:
+        """Binds and begins to serve; returns at once, connections are taken from now on."""
+        config = self.config
+        context = self._tls()
+        listeners = [(self._bind(config.port), build_app(self.state))]
+        self.port = listeners[0][0].getsockname()[1]
+        self._servers = [_server(app, context) for _, app in listeners]
+        sockets = [listener for listener, _ in listeners]
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(sockets)), name="simulated-ucm", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the service; connections that are still open are cut. Leaves nothing behind."""
+        for server in self._servers:
+            server.should_exit = server.force_exit = True
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _url(self, port: int) -> str:
+        host = "127.0.0.1" if self.config.host in ("0.0.0.0", "::") else self.config.host  # noqa: S104
+        return f"{'https' if self.config.tls else 'http'}://{host}:{port}"
+
+    def _bind(self, port: int) -> socket.socket:
+        return socket.create_server((self.config.host, port), backlog=128)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self.config.tls:
+            return None
+        certificate = self_signed(self.config.certificate_names, legacy=self.config.tls_legacy)
+        self.pin, self.certificate_pem = certificate.pin, certificate.certificate_pem
+        return server_context(certificate, self.state.folder, legacy=self.config.tls_legacy)
+
+    async def _serve(self, sockets: list[socket.socket]) -> None:
+        tasks = [server.serve(sockets=[listener]) for server, listener in zip(self._servers, sockets, strict=True)]
+        await asyncio.gather(*tasks)
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                if connection.transport is not None:
+                    connection.transport.abort()
+
+
+def _server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+    # Nothing is logged: request lines hold telephone numbers.
+    logging.getLogger("uvicorn.error").disabled = True
+    config = uvicorn.Config(
+        app, http=_Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False, server_header=False,
+        timeout_keep_alive=30,
+    )  # fmt: skip
+    config.load()
+    config.ssl = context
+    return uvicorn.Server(config)
+
+
+def run_forever(config: SimulatorConfig, started: Callable[[Simulator], None] | None = None) -> None:
+    """Serves until SIGINT or SIGTERM; ``started`` is called once with the running simulator. For the command ``simulate``; main thread only."""
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with Simulator(config) as simulator:
+        if started is not None:
+            started(simulator)
+        over.wait()
