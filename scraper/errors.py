@@ -15,9 +15,11 @@
     ├── UnreachableError             6   network, TLS, 5xx
     │   ├── NetworkError
     │   ├── ServerError
+    │   ├── TlsHandshakeFailed
     │   ├── CertificateUntrusted
     │   └── PinMismatch
     ├── WebUiError                   7   the web UI, or its answer, is not what it should be
+    │   ├── BrowserFailed
     │   ├── PageNotAsExpected
     │   ├── SessionEnded
     │   ├── PackFailed
@@ -155,6 +157,12 @@ class ServerError(UnreachableError):
     default_remedy = "The PBX may be restarting or overloaded; the next run tries again."
 
 
+class TlsHandshakeFailed(UnreachableError):
+    """The TLS handshake with the PBX failed."""
+
+    default_remedy = "Check that the port speaks HTTPS; a PBX with weak keys needs a firmware update or a new certificate."
+
+
 class CertificateUntrusted(UnreachableError):
     """The PBX's certificate is not trusted."""
 
@@ -172,6 +180,12 @@ class WebUiError(ScraperError):
 
     exit_code = ExitCode.WEB_UI
     default_remedy = "Look at the screenshot; if the PBX's firmware changed its pages, please report it."
+
+
+class BrowserFailed(WebUiError):
+    """The browser did not start, or ended in the middle."""
+
+    default_remedy = "Check memory and /dev/shm (containers: `shm_size: 1g`), then run again."
 
 
 class PageNotAsExpected(WebUiError):

@@ -1,0 +1,123 @@
+"""The sign-in budget: failed sign-ins per PBX, kept in the catalog, shared by every way and every job, below the PBX's own limit.
+
+After 5 failed attempts a PBX bans the client's *address*, which may be a whole office's (field guide 1, Lockout). So an attempt is noted
+before it is made: one cut short by a crash counts against the budget, but is no refusal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sqlalchemy import RowMapping, select, update
+
+from scraper.catalog import Catalog
+from scraper.catalog.schema import sign_ins
+from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused
+from scraper.models import utc
+
+#: Failed or unfinished sign-ins within :data:`WINDOW` since the last success; the PBX's default limit is 5.
+LIMIT = 3
+WINDOW = timedelta(hours=1)
+#: A PBX's ban lasts 5 minutes by default; the unit of its ``remain_time`` is not known, so that it is never taken to be shorter.
+SHORTEST_BAN = timedelta(minutes=5)
+#: The PBX says so many attempts are left: then none is risked.
+FEWEST_REMAINING = 1
+
+Way = Literal["web", "api"]
+_FAILED = ("pending", "refused", "unclear")
+_SALT_KEY = "sign-in-salt"
+
+
+class Attempt:
+    """One sign-in under way. Say how it went; left unsaid it counts against the budget without being a refusal."""
+
+    def __init__(self, note: Callable[[dict[str, object]], None], now: datetime) -> None:
+        self._note = note
+        self._now = now
+
+    def accepted(self) -> None:
+        """The PBX let us in."""
+        self._note({"outcome": "ok"})
+
+    def refused(self, remaining: int | None) -> None:
+        """The PBX refused this password; ``remaining`` is its ``remain_num``."""
+        self._note({"outcome": "refused", "remaining": remaining})
+
+    def locked(self, seconds: int | None) -> None:
+        """The PBX has locked us out; ``seconds`` is its ``remain_time``."""
+        ban = max(timedelta(seconds=seconds or 0), SHORTEST_BAN)
+        self._note({"outcome": "locked", "blocked_until": utc(self._now + ban)})
+
+    def unclear(self) -> None:
+        """The PBX's answer was neither yes nor no."""
+        self._note({"outcome": "unclear"})
+
+
+class SignInBudget:
+    """The budget of one PBX, named by host and port of its web UI."""
+
+    def __init__(self, catalog: Catalog, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        parts = urlsplit(url)
+        self._pbx = f"{(parts.hostname or '').lower()}:{parts.port or 443}"
+        self._catalog = catalog
+        self._clock = clock
+
+    @contextmanager
+    def attempt(self, way: Way, username: str, password: str) -> Iterator[Attempt]:
+        """Note an attempt, then let the block make it.
+
+        Raises, before anything is sent, :class:`PasswordRefused` where these very credentials were refused before, :class:`LockedOut` while
+        a ban lasts, :class:`BudgetExhausted` where another failure could bring one.
+        """
+        now = self._clock()
+        fingerprint = self._fingerprint(username, password)
+        with self._catalog.transaction() as connection:
+            rows = connection.execute(select(sign_ins).where(sign_ins.c.pbx == self._pbx).order_by(sign_ins.c.id)).mappings().all()
+            _check(list(rows), fingerprint, way, now)
+            values = {"pbx": self._pbx, "at": utc(now), "way": way, "username": username, "fingerprint": fingerprint, "outcome": "pending"}
+            (key,) = connection.execute(sign_ins.insert().values(**values)).inserted_primary_key
+
+        def note(outcome: dict[str, object]) -> None:
+            with self._catalog.transaction() as connection:
+                connection.execute(update(sign_ins).where(sign_ins.c.id == key).values(**outcome))
+
+        yield Attempt(note, now)
+
+    def person_signed_in(self, username: str, password: str) -> None:
+        """A person signed in by hand: what was refused or failed before no longer counts."""
+        values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
+        fingerprint = self._fingerprint(username, password)
+        with self._catalog.transaction() as connection:
+            connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="ok"))
+
+    def _fingerprint(self, username: str, password: str) -> str:
+        """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
+        salt = self._catalog.get_meta(_SALT_KEY)
+        if salt is None:
+            salt = secrets.token_hex(16)
+            self._catalog.set_meta(_SALT_KEY, salt)
+        return hashlib.scrypt(f"{username}\0{password}".encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:
+    """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.attempt`."""
+    last_success = max((index for index, row in enumerate(rows) if row["outcome"] == "ok"), default=-1)
+    same = [row for row in rows if row["fingerprint"] == fingerprint and row["way"] == way and row["outcome"] in ("ok", "refused")]
+    if same and same[-1]["outcome"] == "refused":
+        raise PasswordRefused("The PBX refused this user name and password before; they are not tried again until they change.")
+    moment = utc(now) or ""
+    bans = [row["blocked_until"] for row in rows if row["blocked_until"] and row["blocked_until"] > moment]
+    if bans:
+        raise LockedOut(f"The PBX has locked this address or user out; the next sign-in is tried after {max(bans)}.")
+    since = utc(now - WINDOW) or ""
+    failed = [row for row in rows[last_success + 1 :] if row["outcome"] in _FAILED and row["at"] > since]
+    if failed and failed[-1]["remaining"] is not None and failed[-1]["remaining"] <= FEWEST_REMAINING:
+        raise BudgetExhausted(f"The PBX said that only {failed[-1]['remaining']} sign-in attempt is left before it bans this address.")
+    if len(failed) >= LIMIT:
+        raise BudgetExhausted(f"{len(failed)} sign-ins failed within the last hour; the PBX bans this address after 5.")

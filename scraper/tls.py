@@ -1,0 +1,146 @@
+"""Who is at the other end: a handshake of our own proves the PBX's key by CA or pin before any page is opened.
+
+Only a key so proved is let through in Chromium, by its SPKI hash; a PBX's certificate is usually self-signed (field guide 1).
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from scraper.errors import CertificateUntrusted, NetworkError, PinMismatch, TlsHandshakeFailed
+
+PIN_PREFIX = "sha256//"
+
+
+class TlsRules(Protocol):
+    """The part of the configuration that says whom to trust."""
+
+    @property
+    def verify(self) -> bool: ...
+    @property
+    def ca_file(self) -> Path | None: ...
+    @property
+    def pin(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a PBX presented: its pin (curl's form), names and dates (UTC), and the DER bytes."""
+
+    pin: str
+    subject: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    der: bytes
+
+    @property
+    def spki_sha256(self) -> str:
+        """Base64 of the public key's SHA-256, as Chromium's ``--ignore-certificate-errors-spki-list`` wants it."""
+        return self.pin.removeprefix(PIN_PREFIX)
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """Parse a DER certificate. Raises :class:`CertificateUntrusted` where it can't be read."""
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        spki = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except ValueError as error:
+        raise CertificateUntrusted("The PBX's certificate can't be read.") from error
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = tuple(str(name.value) for name in names)
+    except (x509.ExtensionNotFound, ValueError):
+        alternatives = ()
+    pin = PIN_PREFIX + base64.b64encode(hashlib.sha256(spki).digest()).decode()
+    return Certificate(pin, parsed.subject.rfc4514_string(), alternatives, parsed.not_valid_before_utc, parsed.not_valid_after_utc, der)
+
+
+def prove(url: str, rules: TlsRules, timeout: float = 10.0) -> Certificate | None:
+    """Make a handshake with ``url`` and check who answers; None for plain ``http``, where only the connection is tried.
+
+    A pin alone is enough; else the chain must lead to ``ca_file`` or to the system's CAs and the name must fit; with ``verify`` off the
+    key that answers now is the only one trusted for this job. ``timeout`` in seconds bounds connecting and shaking hands, each.
+    Raises :class:`NetworkError`, :class:`TlsHandshakeFailed`, :class:`CertificateUntrusted`, :class:`PinMismatch`.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if parts.scheme == "http":
+        _connect(host, port, timeout).close()
+        return None
+    if rules.pin or not rules.verify:
+        found = _handshake(host, port, timeout, _blind_context())
+        if rules.pin and found.pin != rules.pin:
+            raise PinMismatch(f"The PBX's public key is {found.pin}, not the pinned one.", seen=found.pin)
+        return found
+    try:
+        return _handshake(host, port, timeout, _checking_context(rules.ca_file))
+    except ssl.SSLCertVerificationError as error:
+        seen = _handshake(host, port, timeout, _blind_context()).pin
+        raise CertificateUntrusted(
+            f"The PBX's certificate is not trusted: {error.verify_message}.",
+            remedy=f"Compare {seen} with the PBX's own certificate by eye, then set `tls.pin` to it; or set `tls.ca_file` to the CA that signed it.",
+            seen=seen,
+        ) from error
+
+
+def _checking_context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError) as error:
+        raise CertificateUntrusted(
+            "The file named by `tls.ca_file` can't be read as PEM certificates.", remedy="Correct `tls.ca_file`."
+        ) from error
+
+
+def _blind_context() -> ssl.SSLContext:
+    """Takes any certificate: used only to look at it, never to send anything."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _handshake(host: str, port: int, timeout: float, context: ssl.SSLContext) -> Certificate:
+    plain = _connect(host, port, timeout)
+    try:
+        with context.wrap_socket(plain, server_hostname=host) as secured:
+            return read_certificate(secured.getpeercert(binary_form=True) or b"")
+    except ssl.SSLCertVerificationError:
+        raise
+    except TimeoutError as error:
+        raise NetworkError(f"{host}:{port} accepted the connection but did not answer the TLS handshake within {timeout:.0f} s.") from error
+    except ssl.SSLError as error:
+        raise TlsHandshakeFailed(f"The TLS handshake with {host}:{port} failed ({error.reason or 'connection closed'}).") from error
+    except OSError as error:
+        raise NetworkError(f"{host}:{port} broke off the TLS handshake ({error.strerror or error}).") from error
+    finally:
+        plain.close()
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout)
+    except (socket.gaierror, UnicodeError) as error:
+        raise NetworkError(
+            f"The name {host} can't be resolved.", remedy="Check `url` in the configuration and this machine's DNS."
+        ) from error
+    except TimeoutError as error:
+        raise NetworkError(f"{host}:{port} did not answer within {timeout:.0f} s.") from error
+    except ConnectionRefusedError as error:
+        raise NetworkError(f"{host}:{port} refused the connection.", remedy="Check the port (appliances: 8089, CloudUCM: 8443).") from error
+    except OSError as error:
+        what = "there is no route" if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH) else error.strerror or str(error)
+        raise NetworkError(f"{host}:{port} can't be reached: {what}.") from error

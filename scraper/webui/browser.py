@@ -1,0 +1,131 @@
+"""Finds a Chromium, starts it hardened, and ends it: Playwright's own where it is installed, else the system's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from scraper.errors import BrowserFailed, BrowserMissing
+from scraper.tls import Certificate
+
+#: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
+MINIMUM_VERSION = 112
+
+_SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic")
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """How to start the browser: where it is (None: find it), visible or not, and the folder for growing downloads."""
+
+    downloads: Path
+    executable: Path | None = None
+    headless: bool = True
+
+
+def find_system_browser() -> Path | None:
+    """Chromium or Chrome on the system's PATH, or None."""
+    return next((Path(found) for name in _SYSTEM_NAMES if (found := shutil.which(name))), None)
+
+
+def major_version(text: str) -> int:
+    """The major number of a version text such as ``156.0.8078.79``; 0 if there is none."""
+    found = re.search(r"\d+", text)
+    return int(found[0]) if found else 0
+
+
+def find_browser(playwright: Playwright, configured: Path | None) -> Path:
+    """The browser to start. Raises :class:`BrowserMissing` with how to install one."""
+    if configured:
+        if not configured.is_file():
+            raise BrowserMissing(
+                "The browser named by `browser.executable` does not exist.", remedy="Correct `browser.executable`, or leave it out."
+            )
+        return configured
+    own = Path(playwright.chromium.executable_path)
+    if own.is_file():
+        return own
+    system = find_system_browser()
+    if system is None:
+        raise BrowserMissing
+    logger.bind(action="browser-found").debug("Playwright's own browser is not installed; using the system's {}", system.name)
+    return system
+
+
+def install_system_browser() -> Path:
+    """Install Debian's Chromium where no browser is found: ``demo`` and the tests only. Needs root and apt; takes minutes.
+
+    Raises :class:`BrowserMissing` where it can't be installed.
+    """
+    found = find_system_browser()
+    if found:
+        return found
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise BrowserMissing
+    logger.bind(action="browser-install").info("No Chromium on this machine: installing Debian's with apt-get")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
+        try:
+            subprocess.run(command, check=True, capture_output=True, env=environment, timeout=900)  # noqa: S603 -- fixed words
+        except (OSError, subprocess.SubprocessError) as error:
+            raise BrowserMissing(f"`{' '.join(command)}` failed.") from error
+    found = find_system_browser()
+    if found is None:
+        raise BrowserMissing
+    return found
+
+
+@asynccontextmanager
+async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIterator[Browser]:
+    """A running browser that trusts, beyond the usual CAs, only ``key``; it ends with the block.
+
+    Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start).
+    """
+    async with async_playwright() as playwright:
+        executable = find_browser(playwright, options.executable)
+        args = [*_QUIET, *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else [])]
+        browser = await _start(playwright, executable, args, options)
+        try:
+            if major_version(browser.version) < MINIMUM_VERSION:
+                raise BrowserMissing(f"Chromium {browser.version} is too old; {MINIMUM_VERSION} or newer is needed.")
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def _start(playwright: Playwright, executable: Path, args: list[str], options: LaunchOptions) -> Browser:
+    """Start with Chromium's sandbox where it can work: root and many containers have none."""
+    sandboxes = (False,) if os.geteuid() == 0 else (True, False)
+    for sandbox in sandboxes:
+        try:
+            return await playwright.chromium.launch(
+                executable_path=executable,
+                headless=options.headless,
+                args=args,
+                chromium_sandbox=sandbox,
+                downloads_path=options.downloads,
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError as error:
+            if sandbox and "sandbox" in error.message.lower():
+                logger.bind(action="browser-sandbox").warning("Chromium's sandbox can't start here; going on without it")
+                continue
+            raise BrowserFailed(f"The browser did not start: {_first_line(error.message)}") from error
+    raise BrowserFailed
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:200] if text.strip() else "no reason given"

@@ -1,0 +1,125 @@
+"""Reads a download while the browser is still writing it.
+
+Chromium first makes an empty placeholder, writes ``<guid>.crdownload`` and renames it to ``<guid>`` at the end. When a connection
+breaks it starts the same file over by itself (up to five times); what was read stays valid as long as the new bytes agree with the old.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+from pathlib import Path
+
+from scraper.errors import DownloadFailed
+
+_POLL_SECONDS = 0.005
+_OVERLAP = 4096
+_RESTARTS_WITHOUT_GAIN = 2
+
+
+class GrowingDownload(io.RawIOBase):
+    """A readable stream over a file that grows in ``folder``; ``read`` blocks until there is more, and ends when the download does.
+
+    One thread reads; another tells how the download ended with :meth:`ended`. Raises :class:`DownloadFailed` from ``read`` where the
+    download stalled for ``stall_seconds``, broke off, or started over with other bytes; everything that had arrived is read before.
+    """
+
+    def __init__(self, folder: Path, stall_seconds: float) -> None:
+        super().__init__()
+        self._folder = folder
+        self._stall_seconds = stall_seconds
+        self._ended = threading.Event()
+        self._failure: str | None = None
+        self._file: io.BufferedReader | io.FileIO | None = None
+        self._tail = b""
+        self._seen = 0
+        self._furthest = 0
+        self._restarts = 0
+        self._last_growth = time.monotonic()
+        self.position = 0
+
+    def ended(self, failure: str | None) -> None:
+        """Tell that the browser is done with the download; ``failure`` is its reason, None where it arrived whole."""
+        self._failure = failure
+        self._ended.set()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the browser is done with it."""
+        return self._ended.is_set()
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill ``buffer`` with what has arrived; 0 only at the end of a download that arrived whole."""
+        while True:
+            ended = self._ended.is_set()  # before looking at the size: what came until then is read
+            size = self._size()
+            self._watch(size)
+            if size > self.position and self._agrees():
+                return self._take(buffer)
+            if ended:
+                return self._end(size)
+            if time.monotonic() - self._last_growth > self._stall_seconds:
+                raise DownloadFailed(f"The download stalled: nothing arrived for {self._stall_seconds:.0f} s.", received=self.position)
+            self._ended.wait(_POLL_SECONDS)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file:
+            self._file.close()
+        super().close()
+
+    def _size(self) -> int:
+        if self._file is None:
+            path = self._find()
+            if path is None:
+                return 0
+            try:
+                self._file = path.open("rb", buffering=0)
+            except FileNotFoundError:  # renamed this very moment
+                return 0
+        return os.fstat(self._file.fileno()).st_size
+
+    def _find(self) -> Path | None:
+        files = [path for path in self._folder.iterdir() if path.is_file()]
+        growing = [path for path in files if path.suffix == ".crdownload"]
+        if growing:
+            return growing[0]
+        return files[0] if files and (self._ended.is_set() or files[0].stat().st_size) else None
+
+    def _take(self, buffer: memoryview) -> int:
+        assert self._file is not None
+        count = os.preadv(self._file.fileno(), [buffer], self.position)
+        self.position += count
+        keep = bytes(buffer[max(0, count - _OVERLAP) : count])
+        self._tail = (self._tail + keep)[-_OVERLAP:]
+        return count
+
+    def _agrees(self) -> bool:
+        """Whether the bytes just before our position are still those that we read: the browser may have started the file over."""
+        assert self._file is not None
+        if os.pread(self._file.fileno(), len(self._tail), self.position - len(self._tail)) == self._tail:
+            return True
+        raise DownloadFailed("The download broke off and started over with other bytes.", received=self.position)
+
+    def _watch(self, size: int) -> None:
+        """Let the browser start over while that gets further; give up once we hold all that several tries brought."""
+        if size < self._seen:
+            self._restarts = 0 if self._seen > self._furthest else self._restarts + 1
+            self._furthest = max(self._furthest, self._seen)
+        if size != self._seen:
+            self._seen, self._last_growth = size, time.monotonic()
+        if self._restarts >= _RESTARTS_WITHOUT_GAIN and self.position >= self._furthest:
+            raise DownloadFailed(f"The download broke off again and again after {self._furthest} bytes.", received=self.position)
+
+    def _end(self, size: int) -> int:
+        if self._failure is not None:
+            raise DownloadFailed(f"The download broke off ({self._failure}).", received=self.position)
+        if size < self.position:
+            raise DownloadFailed("The download started over and ended shorter than before.", received=self.position)
+        return 0

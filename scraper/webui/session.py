@@ -1,0 +1,182 @@
+"""Signing in: recognising the page that shows, and knocking only where the budget allows (field guide 1, Signing in)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urljoin
+
+from loguru import logger
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from scraper.budget import Attempt, SignInBudget
+from scraper.errors import (
+    CaptchaRequired,
+    LockedOut,
+    NetworkError,
+    PageNotAsExpected,
+    PasswordRefused,
+    SecondFactorRequired,
+    ServerError,
+    UnreachableError,
+)
+from scraper.webui import dom
+from scraper.webui.wire import LOCKED, REFUSED, TRANSIENT, Answer, Wire
+
+#: How long a page may still change before what it shows counts.
+SETTLE_MS = 3_000
+
+_LOOK = r"""
+const seen = selector => [...document.querySelectorAll(selector)].some(visible);
+const widget = el => !el.closest('.grecaptcha-badge') && el.getAttribute('data-size') !== 'invisible';
+const captcha = [...document.querySelectorAll('.g-recaptcha, [data-sitekey], iframe[src*="recaptcha/"], iframe[title="reCAPTCHA"]')].some(widget)
+  || seen('input[id*=captcha i], img[src*=captcha i], [class*=captcha i]:not(.grecaptcha-badge)');
+const form = seen('input#username') && seen('input#password');
+const shell = seen('.ant-layout-sider, .ant-menu');
+"""
+
+
+class Showing(StrEnum):
+    """What the browser shows."""
+
+    SIGN_IN = "sign-in"
+    CAPTCHA = "captcha"
+    WANTED = "wanted"
+    SHELL = "shell"
+    EXTRA = "extra"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A web user's name and password. The password is never shown."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, ***)"
+
+
+async def go(page: Page, url: str, timeout: float) -> int:
+    """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx."""
+    try:
+        response = await page.goto(url, wait_until="domcontentloaded", timeout=timeout * 1000)
+    except PlaywrightTimeout as error:
+        raise NetworkError(f"The web UI did not answer within {timeout:.0f} s.") from error
+    except PlaywrightError as error:
+        reason = re.search(r"ERR_[A-Z_]+", error.message)
+        raise UnreachableError(f"The web UI can't be opened ({reason[0] if reason else 'no reason given'}).") from error
+    status = response.status if response else 200
+    if status >= 500:
+        raise ServerError(f"The PBX answered with HTTP status {status}.", http_status=status)
+    return status
+
+
+async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Showing:
+    """What the page shows once it shows something: the sign-in form, a CAPTCHA, the ``wanted`` button, or after ``timeout`` seconds the rest.
+
+    The app's frame without the wanted button counts only at the deadline, since pages arrive after their frame.
+    """
+    look = dom.script(
+        _LOOK + "return captcha && !shell ? 'captcha' : form ? 'sign-in' : want.labels && find(want).length ? 'wanted' : false;"
+    )
+    argument = wanted.as_argument() if wanted else {}
+    try:
+        handle = await page.wait_for_function(look, arg=argument, timeout=timeout * 1000)
+        return Showing(await handle.json_value())
+    except PlaywrightTimeout:
+        return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
+
+
+class SignIn:
+    """Signs one web user in on a page that shows the form."""
+
+    def __init__(self, credentials: Credentials, budget: SignInBudget, wire: Wire, timeout: float) -> None:
+        self._credentials = credentials
+        self._budget = budget
+        self._wire = wire
+        self._timeout = timeout
+
+    async def __call__(self, page: Page) -> None:
+        """Fill in the form and send it once.
+
+        Raises :class:`CaptchaRequired` (before anything is sent, where it shows in time), :class:`PasswordRefused`, :class:`LockedOut`,
+        :class:`BudgetExhausted`, :class:`SecondFactorRequired`, :class:`ServerError`, :class:`PageNotAsExpected`.
+        """
+        await self._refuse_captcha(page)
+        with self._budget.attempt("web", self._credentials.username, self._credentials.password) as attempt:
+            answer = await self._send(page)
+            if answer is None:
+                await self._refuse_captcha(page)
+                raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
+            self._judge(answer, attempt)
+            await self._arrive(page)
+            attempt.accepted()
+        logger.bind(action="signed-in").info("Signed in to the web UI")
+
+    async def _refuse_captcha(self, page: Page) -> None:
+        """A CAPTCHA's script comes a moment after the form: let the page's requests end before looking."""
+        try:
+            await page.wait_for_load_state("networkidle", timeout=SETTLE_MS)
+        except PlaywrightTimeout:
+            logger.debug("The sign-in page keeps the network busy")
+        if await showing(page, None, self._timeout) is Showing.CAPTCHA:
+            raise CaptchaRequired
+
+    async def _send(self, page: Page) -> Answer | None:
+        """Send the form; the answer to its login, None if none came. Statuses that refuse the challenge count as the answer."""
+        future = self._wire.next(lambda answer: answer.action == "login" or (answer.action == "challenge" and answer.status != 0))
+        try:
+            await page.fill("input#username", self._credentials.username, timeout=self._timeout * 1000)
+            await page.fill("input#password", self._credentials.password, timeout=self._timeout * 1000)
+            await page.eval_on_selector("form button[type=submit], button[type=submit]", "button => button.click()")
+            return await asyncio.wait_for(future, self._timeout)
+        except TimeoutError:
+            return None
+        except PlaywrightError as error:
+            raise PageNotAsExpected("The sign-in page lacks its fields or its button.") from error
+        finally:
+            future.cancel()
+
+    def _judge(self, answer: Answer, attempt: Attempt) -> None:
+        status = answer.status
+        if status == 0:
+            return
+        if status in REFUSED:
+            attempt.refused(answer.field("remain_num"))
+            raise PasswordRefused(remaining=answer.field("remain_num"))
+        if status in LOCKED:
+            remaining = answer.field("remain_time")
+            attempt.locked(remaining)
+            raise LockedOut(f"The PBX has locked this address or user out{f' (remain_time {remaining})' if remaining else ''}.")
+        attempt.unclear()
+        if status is None or status in TRANSIENT:
+            raise ServerError(f"The PBX answered the sign-in with HTTP {answer.http_status}, status {status}.")
+        raise SecondFactorRequired(f"The PBX let us in neither way: it answered the sign-in with status {status}.")
+
+    async def _arrive(self, page: Page) -> None:
+        """Wait until the form has given way to the app; something else in its place needs a person."""
+        look = dom.script(
+            _LOOK
+            + "return shell ? 'shell' : captcha ? 'captcha' : !form && seen('input') && performance.now() - want > 0 ? 'extra' : false;"
+        )
+        began = await page.evaluate("performance.now()")
+        try:
+            handle = await page.wait_for_function(look, arg=began + SETTLE_MS, timeout=self._timeout * 1000)
+            found = Showing(await handle.json_value())
+        except PlaywrightTimeout:
+            found = Showing.NOTHING
+        if found is Showing.CAPTCHA:
+            raise CaptchaRequired
+        if found is not Showing.SHELL and (found is Showing.EXTRA or "login" in page.url):
+            raise SecondFactorRequired
+
+
+def address(base: str, route: str) -> str:
+    """The URL of a client-side route."""
+    return urljoin(base if base.endswith("/") else base + "/", route.lstrip("/"))

@@ -1,0 +1,163 @@
+"""One UCM's web UI in one browser: signed in where needed, guarded always, with evidence kept when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loguru import logger
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as PlaywrightError
+
+from scraper.budget import SignInBudget
+from scraper.errors import BrowserFailed, PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
+from scraper.tls import Certificate
+from scraper.webui import evidence, sidebar
+from scraper.webui.browser import LaunchOptions, launched
+from scraper.webui.guard import Guard, Judge
+from scraper.webui.kept import KeptSession
+from scraper.webui.recordings_page import ROUTE, Labels, Patience, RecordingsPage, is_listing
+from scraper.webui.session import Credentials, Showing, SignIn, address, go, showing
+from scraper.webui.wire import Answer, Wire
+
+#: Sign-ins that one job may make: the first, and one more where the PBX ended the session.
+MOST_SIGN_INS = 2
+#: A deep link that has not shown its page by then is given up for the sidebar, in seconds.
+DEEP_LINK_SECONDS = 10.0
+_VIEWPORT = {"width": 1440, "height": 900}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everything that is needed to get into one PBX's web UI."""
+
+    url: str
+    credentials: Credentials
+    key: Certificate | None
+    budget: SignInBudget
+    kept: KeptSession
+    evidence: Path
+    allow_actions: tuple[str, ...] = ()
+    labels: Labels = field(default_factory=Labels)
+    patience: Patience = field(default_factory=Patience)
+
+
+class WebUi:
+    """A signed-in browser on one PBX; get it from :func:`web_ui`."""
+
+    def __init__(self, context: BrowserContext, page: Page, access: Access, guard: Guard) -> None:
+        self._context = context
+        self._page = page
+        self._access = access
+        self._guard = guard
+        self.wire = Wire(context)
+        self.sign_ins = 0
+
+    async def recordings(self) -> RecordingsPage:
+        """The Recordings page, signing in where the session has ended; at most :data:`MOST_SIGN_INS` times a job.
+
+        Raises the sign-in's errors, :class:`SessionEnded`, :class:`SecondFactorRequired`, :class:`PageNotAsExpected`, and what :func:`go` raises.
+        """
+        while True:
+            found, first = await self._look_for_recordings(self._page)
+            if found is Showing.WANTED:
+                return self._recordings_page(self._page, first)
+            if found not in (Showing.SIGN_IN, Showing.CAPTCHA):
+                raise self._lost(found)
+            if self.sign_ins >= MOST_SIGN_INS:
+                raise SessionEnded
+            self._access.kept.forget()
+            self.sign_ins += 1
+            await SignIn(self._access.credentials, self._access.budget, self.wire, self._access.patience.answer)(self._page)
+            self._access.kept.save(await self._context.storage_state())
+
+    async def second_recordings(self) -> RecordingsPage:
+        """The Recordings page in a tab of its own, while the first one is packing. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
+        page = await self._context.new_page()
+        found, first = await self._look_for_recordings(page)
+        if found is not Showing.WANTED:
+            raise SessionEnded if found is Showing.SIGN_IN else PageNotAsExpected("The Recordings page did not open in a second tab.")
+        return self._recordings_page(page, first)
+
+    async def save_evidence(self) -> Path | None:
+        """Keep what the browser shows now."""
+        return await evidence.save(self._page, self.wire, self._access.evidence)
+
+    def _recordings_page(self, page: Page, first: Answer | None) -> RecordingsPage:
+        opened = RecordingsPage(page, self.wire, self._guard, self._access.labels, self._access.patience)
+        opened.first = first
+        return opened
+
+    async def _look_for_recordings(self, page: Page) -> tuple[Showing, Answer | None]:
+        """What shows after asking for the Recordings page, and the page's own listing; deep link first, then the sidebar."""
+        answer_seconds, button = self._access.patience.answer, self._access.labels.download_all_button
+        listing = self.wire.next(is_listing)
+        try:
+            await go(page, address(self._access.url, ROUTE), answer_seconds)
+            found = await showing(page, button, min(DEEP_LINK_SECONDS, answer_seconds))
+            if found in (Showing.SHELL, Showing.NOTHING):
+                await go(page, self._access.url, answer_seconds)
+                if await showing(page, None, 1.0) in (Showing.SHELL, Showing.NOTHING) and await sidebar.open_recordings(page, ROUTE):
+                    found = await showing(page, button, answer_seconds)
+                else:
+                    found = await showing(page, button, 1.0)
+            if found is not Showing.WANTED:
+                return found, None
+            first = await asyncio.wait_for(asyncio.shield(listing), answer_seconds)
+            return (Showing.SIGN_IN, None) if await self._ended(page, first) else (found, first)
+        except TimeoutError:
+            return Showing.WANTED, None  # a page that lists without asking: its total is not known
+        finally:
+            listing.cancel()
+
+    async def _ended(self, page: Page, first: Answer) -> bool:
+        """Whether the page came up only to be told that the session has ended: then the form follows."""
+        if not first.session_ended:
+            return False
+        await showing(page, None, self._access.patience.answer)
+        return True
+
+    def _lost(self, found: Showing) -> ScraperError:
+        if found is Showing.EXTRA and self.sign_ins:
+            return SecondFactorRequired()
+        what = (
+            "the web UI opened, but not its Recordings page"
+            if found is Showing.SHELL
+            else "neither the sign-in form nor the web UI appeared"
+        )
+        return PageNotAsExpected(
+            f"Asked for {ROUTE}, {what}.",
+            remedy="If the web UI speaks another language, set `web.labels.download_all`; look at the screenshot.",
+        )
+
+
+@asynccontextmanager
+async def web_ui(access: Access, options: LaunchOptions) -> AsyncIterator[WebUi]:
+    """A browser on one PBX, guarded before its first request; what it showed is kept when the block fails. Ends with the block."""
+    async with launched(options, access.key) as browser:
+        context = await browser.new_context(
+            storage_state=access.kept.load(), service_workers="block", accept_downloads=True, viewport=_VIEWPORT, locale="en-US"
+        )
+        guard = Guard(Judge(access.url, access.allow_actions))
+        await guard.attach(context)
+        ui = WebUi(context, await context.new_page(), access, guard)
+        try:
+            yield ui
+        except ScraperError as error:
+            await _attach_evidence(ui, error)
+            raise
+        except PlaywrightError as error:
+            failed = BrowserFailed(f"The browser failed: {(error.message or 'no reason given').splitlines()[0][:200]}")
+            await _attach_evidence(ui, failed)
+            raise failed from error
+
+
+async def _attach_evidence(ui: WebUi, error: ScraperError) -> None:
+    folder = await ui.save_evidence()
+    if folder:
+        error.evidence["saved"] = str(folder)
+        error.remedy += f" What the browser showed is in {folder}."
+        logger.bind(action="evidence-saved").info("What the browser showed is kept in {}", folder)

@@ -1,0 +1,121 @@
+"""What the page and the PBX say to each other: the ``/cgi`` answers that the page itself asked for (field guide 1).
+
+Nothing is requested here. Answers are kept by action and status only (for evidence on failure) and handed to whoever waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import BrowserContext, Request, Response
+from playwright.async_api import Error as PlaywrightError
+
+SESSION_ENDED = frozenset({-5, -6})
+LOCKED = frozenset({-68, -70})
+REFUSED = frozenset({-37, -71})
+#: Statuses that say nothing about the password: the PBX is busy, closed or in trouble.
+TRANSIENT = frozenset({-7, -8, -9, -45, -46, -51, -57})
+#: Statuses that ask for patience, and how many seconds of it (field guide 2a).
+PATIENCE_SECONDS = {-45: 15.0, -46: 15.0, -51: 15.0, -57: 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of ``/cgi``: its action and parameters, the HTTP status, and, where it was JSON, its own status and response.
+
+    ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it.
+    """
+
+    action: str
+    parameters: dict[str, str]
+    http_status: int
+    kind: str
+    attachment: bool
+    status: int | None
+    response: Any
+    top: dict[str, Any]
+
+    def field(self, name: str) -> int | None:
+        """An integer field that firmware puts into ``response`` or at the top level (field guide 1, Lockout)."""
+        inner = self.response if isinstance(self.response, dict) else {}
+        try:
+            return int(inner.get(name, self.top.get(name)))
+        except (TypeError, ValueError):
+            return None
+
+    @property
+    def session_ended(self) -> bool:
+        """Whether it says that nobody is signed in."""
+        return self.status in SESSION_ENDED
+
+
+class Wire:
+    """Listens to one browser context."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._recent: deque[Answer] = deque(maxlen=200)
+        self._listeners: list[Callable[[Answer], None]] = []
+        self._reading: set[asyncio.Task[None]] = set()
+        context.on("response", self._on_response)
+
+    def evidence(self) -> list[dict[str, Any]]:
+        """Actions with their statuses, oldest first: no parameters, no bodies."""
+        return [{"action": answer.action, "http": answer.http_status, "status": answer.status} for answer in self._recent]
+
+    def listen(self, listener: Callable[[Answer], None]) -> Callable[[], None]:
+        """Call ``listener`` with every answer from now on; call what comes back to end that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def next(self, wanted: Callable[[Answer], bool]) -> asyncio.Future[Answer]:
+        """The next answer that is ``wanted``. Start waiting before doing what causes it; bound it with a deadline; cancel it if unused."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def take(answer: Answer) -> None:
+            if not future.done() and wanted(answer):
+                future.set_result(answer)
+
+        stop = self.listen(take)
+        future.add_done_callback(lambda _: stop())
+        return future
+
+    def _on_response(self, response: Response) -> None:
+        parameters = _parameters(response.request)
+        if parameters.get("action"):
+            task = asyncio.ensure_future(self._read(response, parameters))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _read(self, response: Response, parameters: dict[str, str]) -> None:
+        headers = response.headers
+        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        attachment = "attachment" in headers.get("content-disposition", "").lower()
+        top: dict[str, Any] = {}
+        if response.request.method == "POST":
+            try:
+                body = await response.json()
+                top = body if isinstance(body, dict) else {}
+            except (PlaywrightError, ValueError):  # not JSON, or the page went away: the kind says enough
+                top = {}
+        status = top.get("status")
+        status = int(status) if isinstance(status, int | str) and str(status).lstrip("-").isdigit() else None
+        answer = Answer(parameters["action"], parameters, response.status, kind, attachment, status, top.get("response"), top)
+        self._recent.append(answer)
+        for listener in tuple(self._listeners):
+            listener(answer)
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    parts = urlsplit(request.url)
+    if "cgi" not in parts.path:
+        return {}
+    try:
+        body = request.post_data or ""
+    except UnicodeDecodeError:
+        body = ""
+    return {key: values[0] for text in (body, parts.query) for key, values in parse_qs(text, keep_blank_values=True).items()}
