@@ -13,13 +13,16 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .api_new import ApiNew
+from .api_old import build_old_app
 from .cgi import Cgi
+from .cgi_calls import Calls
 from .cgi_files import Files
 from .delivery import client_address, hang
 from .state import State
 
 WEB = Path(__file__).parent / "web"
-_ANY = ["GET", "POST", "HEAD", "PUT", "DELETE"]
+_HANGS: dict[str, str | tuple[str, ...]] = {"all": "/", "cgi": "/cgi", "api": ("/api", "/cdrapi", "/recapi")}
 mimetypes.add_type("text/javascript", ".js")
 
 
@@ -34,7 +37,7 @@ class Gate:
         if path.startswith("/sim/"):
             return await self.app(scope, receive, send)
         hanging = self.state.faults.get("hang")
-        if hanging == "all" or (hanging == "cgi" and path == "/cgi") or (hanging == "api" and path.startswith(("/api", "/cdrapi", "/recapi"))):
+        if hanging and path.startswith(_HANGS.get(hanging, "never")):
             return await hang(receive)
         if self.state.faults.take("unavailable"):
             return await PlainTextResponse("Service Unavailable", 503)(scope, receive, send)
@@ -126,9 +129,12 @@ def _control(state: State) -> list[Route]:
 
 def build_app(state: State) -> ASGIApp:
     """The web UI with its wire and the newer API: one listener, as on the PBX."""
-    files, pages = Files(state), Pages(state)
+    files, pages, api = Files(state), Pages(state), ApiNew(state)
+    cgi = Cgi(state, files.handlers() | Calls(state).handlers())
     routes = [
-        Route("/cgi", Cgi(state, files.handlers()).__call__, methods=["GET", "POST"]),
+        Route("/cgi", cgi.__call__, methods=["GET", "POST"]),
+        Route("/api", api.__call__, methods=["GET", "POST"]),
+        Route("/api/{path:path}", api.below, methods=["GET", "POST"]),
         Route("/recaptcha/api2/anchor", pages.captcha),
         Route("/recaptcha/api2/userverify", pages.captcha_token, methods=["POST"]),
         Route("/static/{path:path}", pages.static),
@@ -136,3 +142,8 @@ def build_app(state: State) -> ASGIApp:
         Route("/{path:path}", pages.index),
     ]
     return Gate(Starlette(routes=routes), state)
+
+
+def build_old_api(state: State) -> ASGIApp:
+    """The older API: its own listener."""
+    return Gate(build_old_app(state), state)

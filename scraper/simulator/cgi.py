@@ -1,4 +1,7 @@
-"""The web UI's wire: ``/cgi`` with ``action=…``, form-encoded or in the query (field guide 1). Signing in, sessions, lists; the rest is beside it."""
+"""The web UI's wire: ``/cgi`` with ``action=…``, form-encoded or in the query (field guide 1).
+
+Here: signing in, sessions, lists of recordings. Files and calls are beside it, in ``cgi_files`` and ``cgi_calls``.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from . import sign_in
 from .delivery import Silence, client_address, page_instead
 from .recordings import Recording
 from .sign_in import Attempt
-from .state import Action, Session, State
+from .state import Action, Session, SignIn, State
 
 T = TypeVar("T")
 
@@ -159,7 +162,7 @@ async def _challenge(call: Call) -> Response:
 async def _login(call: Call) -> Response:
     state, attempt = call.state, _attempt(call)
     if state.faults.get("captcha") and call.params.get("captcha") not in state.captcha_tokens:
-        state.sign_ins.append(sign_in.SignIn("web", False, attempt.address, CAPTCHA_WANTED, time.time()))
+        state.sign_ins.append(SignIn("web", False, attempt.address, CAPTCHA_WANTED, time.time()))
         return answer(CAPTCHA_WANTED, captcha=1)
     verdict = sign_in.judge(state, attempt, sign_in.token_fits(state, attempt, call.params.get("token", "")))
     if verdict["status"] != sign_in.OK:

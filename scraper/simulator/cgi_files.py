@@ -78,7 +78,8 @@ class Files:
         started = time.monotonic()
         if faults.take("pack_never_ends"):
             await asyncio.Event().wait()
-        plan = PackPlan(config.archive_paths, faults.take("hostile") or (), bool(faults.take("plain_tar")), faults.take("archive_truncated"))
+        hostile, plain, truncated = faults.take("hostile") or (), bool(faults.take("plain_tar")), faults.take("archive_truncated")
+        plan = PackPlan(config.archive_paths, hostile, plain, truncated)
         path = config.pack_file if everything and config.pack_file else self.state.folder / f"{fingerprint(recordings, plan)}.tgz"
         if not path.exists():
             await run_in_threadpool(build, recordings, path, plan)
@@ -135,5 +136,3 @@ def deliver_table(state: State, name: str, path: Path) -> Response:
     download = Download("cdr_recording", name, path.stat().st_size)
     state.downloads.append(download)
     return Delivery(path, download)
-
-

@@ -21,7 +21,8 @@ class SimulatorConfig:
     """One simulated UCM. Times are seconds, ``today`` and all times of calls are PBX local.
 
     ``recordings`` counts ordinary ones (the Recordings page); queue and conference recordings come on top of it.
-    ``today`` is the PBX's date when it starts (its clock runs on from noon), fixed so that everything is reproducible; None follows the real clock.
+    ``today`` is the PBX's date when it starts (its clock runs on from noon), fixed so that everything is reproducible;
+    None follows the real clock.
     """
 
     # what it holds

@@ -20,8 +20,8 @@ _PARTS_PER_SECOND = 20
 _DRAIN_SECONDS = 10.0
 
 LOGIN_PAGE = (
-    "<!DOCTYPE html><html><head><title>Login</title></head><body><div id='root'><form><input id='username'><input id='password' type='password'>"
-    "<button type='submit'>Login</button></form></div></body></html>"
+    "<!DOCTYPE html><html><head><title>Login</title></head><body><div id='root'><form>"
+    "<input id='username'><input id='password' type='password'><button type='submit'>Login</button></form></div></body></html>"
 )
 ERROR_PAGE = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>The system is busy</h1></body></html>"
 
@@ -46,8 +46,8 @@ async def abort(scope: Scope) -> None:
     transport = cast(asyncio.Transport, scope["state"]["transport"])
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _DRAIN_SECONDS
-    while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < deadline:
-        await asyncio.sleep(0.01)
+    while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # asyncio tells nobody when a transport has nothing left to write
     transport.abort()
 
 
@@ -109,7 +109,7 @@ def _blocks(content: Path | bytes, end: int, rate: float | None) -> Iterator[byt
 def attachment(name: str) -> str:
     """The Content-Disposition of a download under this name."""
     base = name.rsplit("/", 1)[-1]
-    return f"attachment; filename=\"{quote(base, safe='#+ ~')}\""
+    return f'attachment; filename="{quote(base, safe="#+ ~")}"'
 
 
 def page_instead(state: State, kind: str, name: str) -> Response:

@@ -47,15 +47,16 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 HOSTILE_KINDS = (
-    "dotdot", "absolute", "symlink", "hardlink", "device", "fifo", "duplicate", "tiny", "enormous", "longname", "nonutf8", "case", "bomb", "control",
+    "dotdot", "absolute", "symlink", "hardlink", "device", "fifo", "duplicate",
+    "tiny", "longname", "nonutf8", "case", "control", "bomb", "enormous",
 )  # fmt: skip
 
 
 def _some_of_hostile(text: str) -> tuple[str, ...]:
     kinds = HOSTILE_KINDS if text in ("", "all") else tuple(text.split("+"))
     if unknown := set(kinds) - set(HOSTILE_KINDS):
-        raise ValueError(f"has no kind {', '.join(sorted(unknown))}; there are " + ", ".join(HOSTILE_KINDS) + ", or all; several joined by +")
-    return kinds
+        raise ValueError(f"has no kind {', '.join(sorted(unknown))}; there are {', '.join(HOSTILE_KINDS)} (joined by +), or all")
+    return tuple(kind for kind in HOSTILE_KINDS if kind in kinds)  # ``enormous`` swallows what follows it: last
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ CATALOGUE = {
         Fault("lockout", "ban|forever", "this address is banned: -68 for five minutes, or -70 for good", _one_of("ban", "forever")),
         Fault("remain_fields", "top|missing", "remain_num and remain_time stand at the top level, or nowhere", _one_of("top", "missing")),
         Fault("unknown_user", "", "a user that doesn't exist gets -71 instead of -37", _flag),
-        Fault("login_extra", "otp|change_password", "after the password the PBX asks for something more", _one_of("otp", "change_password")),
+        Fault("login_extra", "otp|change_password", "after the password the PBX asks for something more",
+              _one_of("otp", "change_password")),
         # the session
         Fault("session_ends_after", "N", "every session ends after N actions", _number),
         Fault("session_ends_before_download", "", "the session ends at the moment a download is asked for", _flag),
@@ -95,7 +97,7 @@ CATALOGUE = {
         Fault("pack_never_ends", "", "packing never ends", _flag),
         # downloads
         Fault("archive_cut", "FRACTION", "the connection is cut after this fraction of the archive", _fraction),
-        Fault("archive_stalls", "FRACTION", "after this fraction of the archive nothing more comes, and the connection stays open", _fraction),
+        Fault("archive_stalls", "FRACTION", "after this fraction of the archive nothing more comes; the connection stays open", _fraction),
         Fault("archive_slow", "BYTES", "the archive comes at this many bytes a second", _amount),
         Fault("archive_truncated", "FRACTION", "the file itself ends after this fraction; the transfer looks complete", _fraction),
         Fault("archive_instead", "html|json|empty|zip|garbage", "something else than an archive, with HTTP 200",
@@ -166,7 +168,8 @@ class Faults:
 
     def set(self, name: str, value: Any = "", times: int | None = None) -> None:
         """Switch a fault on; ``value`` as text or typed; ``times``: for so many occasions only. Raises ValueError."""
-        name, typed, left = parse(f"{name}={value if value is not True else ''}" if not isinstance(value, tuple) else f"{name}={'+'.join(value)}")
+        text = "+".join(value) if isinstance(value, tuple) else "" if value is True else str(value)
+        name, typed, left = parse(f"{name}={text}")
         self._settings[name] = _Setting(typed, times if times is not None else left)
 
     def clear(self, name: str | None = None) -> None:

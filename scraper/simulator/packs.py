@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def build(recordings: Iterable[Recording], target: Path, plan: PackPlan) -> None
             _write(recordings, file, plan)
         else:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed:
-                _write(recordings, packed, plan)
+                _write(recordings, cast(IO[bytes], packed), plan)
     if plan.truncated is not None:
         with target.open("r+b") as file:
             file.truncate(int(target.stat().st_size * plan.truncated))

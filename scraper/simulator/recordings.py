@@ -15,12 +15,14 @@ from scraper.models import RecordingClass
 from .config import SimulatorConfig
 from .speech import Samples, frames_in, speech
 
+_TRANSFERRED = 6  # every so many recordings, one is the second file of the call before
 _RINGING = (2, 9)  # seconds between a call's start and the time in its file name
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file on the PBX. ``start`` is the call's start, PBX local; ``body`` says what its audio is like (faults change it)."""
+    """One file on the PBX. ``start`` is when its part of the call began, PBX local; ``call``, the call it belongs to (some have two files);
+    ``body`` says what its audio is like (faults change it)."""
 
     klass: RecordingClass
     month: str
@@ -31,6 +33,7 @@ class Recording:
     callee: str
     seed: int
     gsff: str | None
+    call: int
     body: str = "speech"
 
     @property
@@ -122,11 +125,17 @@ class Generator:
             RecordingClass.QUEUE: config.queue_recordings,
             RecordingClass.MEETME: config.meetme_recordings,
         }
-        made = [self.make(klass, self._when(index, count)) for klass, count in counts.items() for index in range(count)]
+        made: list[Recording] = []
+        for klass, count in counts.items():
+            for index in range(count):
+                if index % _TRANSFERRED == _TRANSFERRED - 1:  # transferred: a second file of the call before
+                    made.append(self.make(klass, made[-1].start + timedelta(seconds=made[-1].seconds + 20), made[-1].call))
+                else:
+                    made.append(self.make(klass, self._when(index, count)))
         return sorted(made, key=lambda recording: recording.start)
 
-    def make(self, klass: RecordingClass, start: datetime) -> Recording:
-        """The next recording, of a call that began at ``start``."""
+    def make(self, klass: RecordingClass, start: datetime, call: int | None = None) -> Recording:
+        """The next recording, of a call that began at ``start``, or of an earlier ``call``."""
         self._made += 1
         index, rng, config = self._made, self._rng, self.config
         caller, callee = self._numbers(index)
@@ -140,6 +149,7 @@ class Generator:
             caller=caller,
             callee=callee,
             seed=config.seed * 1_000_003 + index,
+            call=call if call is not None else index,
             gsff=config.gsff_layout if config.gsff == "all" or (config.gsff == "mixed" and index % 2) else None,
         )
 

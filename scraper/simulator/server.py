@@ -19,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .app import build_app
+from .app import build_app, build_old_api
 from .certificates import self_signed, server_context
 from .config import SimulatorConfig
 from .state import State
@@ -38,8 +38,9 @@ class _Protocol(H11Protocol):
 class Simulator:
     """A simulated UCM that serves from a background thread while it is entered.
 
-    ``Simulator(config)`` or ``Simulator(recordings=120, modal=False)``. ``url``: the web UI's and the newer API's; ``api_old_url``: the older API's,
-    None unless ``api_old``; ``pin`` and ``certificate_pem``: None without TLS; ``state``: counters and fault switches.
+    ``Simulator(config)`` or ``Simulator(recordings=120, modal=False)``. ``url``: the web UI's and the newer API's;
+    ``api_old_url``: the older API's, None unless ``api_old``; ``pin`` and ``certificate_pem``: None without TLS;
+    ``state``: counters and fault switches.
     Raises OSError where the port is taken.
     """
 
@@ -63,10 +64,13 @@ class Simulator:
         """Binds and begins to serve; returns at once, connections are taken from now on."""
         config = self.config
         context = self._tls()
-        listeners = [(self._bind(config.port), build_app(self.state))]
-        self.port = listeners[0][0].getsockname()[1]
-        self._servers = [_server(app, context) for _, app in listeners]
-        sockets = [listener for listener, _ in listeners]
+        sockets, apps = [self._bind(config.port)], [build_app(self.state)]
+        self.port = sockets[0].getsockname()[1]
+        if config.api_old:
+            sockets.append(self._bind(config.api_old_port))
+            apps.append(build_old_api(self.state))
+            self.api_old_url = self._url(sockets[1].getsockname()[1])
+        self._servers = [_server(app, context) for app in apps]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(sockets)), name="simulated-ucm", daemon=True)
         self._thread.start()
 
@@ -121,7 +125,7 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
 
 
 def run_forever(config: SimulatorConfig, started: Callable[[Simulator], None] | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; ``started`` is called once with the running simulator. For the command ``simulate``; main thread only."""
+    """Serves until SIGINT or SIGTERM, for the command ``simulate``; ``started`` is called once, when it runs. Main thread only."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
