@@ -72,10 +72,7 @@ class _Spliced(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         wanted = min(len(buffer), self._size - self._at)
-        if self._at < len(self._header):
-            data = self._header[self._at : self._at + wanted]
-        else:
-            data = self._from_source(wanted)
+        data = self._header[self._at : self._at + wanted] or self._from_source(wanted)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -120,8 +117,8 @@ class ConvertedBody:
             raise spliced.failure
 
     def _raw_format(self) -> dict[str, Any]:
-        codec = CODECS[self.codec]
-        return {"format": "RAW", "subtype": codec.subtype, "endian": codec.endian, "samplerate": self.sample_rate, "channels": self.channels}
+        codec, rate = CODECS[self.codec], self.sample_rate
+        return {"format": "RAW", "subtype": codec.subtype, "endian": codec.endian, "samplerate": rate, "channels": self.channels}
 
     def _read(self, file: soundfile.SoundFile, frames: int) -> bytes:
         import numpy

@@ -63,7 +63,7 @@ def structure(source: Source, format_name: str) -> Decoded:
     fmt, data, data64 = _find(source, notes)
     if fmt is None:
         raise Undecodable("corrupt", "the file has no fmt chunk", tuple(notes), format_name)
-    layout = _layout(source.read(fmt.offset, min(fmt.size, 40)), notes, format_name)
+    layout = layout_of(source.read(fmt.offset, min(fmt.size, 40)), notes, format_name)
     if data is None:
         raise Undecodable("corrupt", "the file has no data chunk", tuple(notes), format_name)
     length = _data_length(source, data, data64, notes, format_name)
@@ -113,8 +113,8 @@ def _is_name(name: bytes) -> bool:
     return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
-def _layout(fmt: bytes, notes: list[str], kind: str) -> RawLayout:
-    """What a fmt chunk describes."""
+def layout_of(fmt: bytes, notes: list[str], kind: str) -> RawLayout:
+    """What a fmt chunk describes; raises :class:`Undecodable`. Appends to ``notes`` what is odd about it."""
     if len(fmt) < 16:
         raise Undecodable("corrupt", f"the fmt chunk has {len(fmt)} bytes where 16 are needed", tuple(notes), kind)
     tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", fmt)
