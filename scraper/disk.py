@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from scraper.errors import DiskFull, StorageError, StoreUnwritable
 
@@ -48,6 +49,13 @@ def sync_folder(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+    """Write all of ``data``: an unbuffered file may take less than it is given. Raises OSError."""
+    done = file.write(data)
+    while done < len(data):
+        done += file.write(memoryview(data)[done:])
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -1,0 +1,221 @@
+"""From an archive's bytes to stored, catalogued recordings: each member is judged, decoded, hashed and filed while the next ones arrive."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from zoneinfo import ZoneInfo
+
+from converters.interface import BytesSource, Options, Undecodable
+from converters.interface import Source as Bytes
+from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
+from scraper.archive import Archive, ArchiveLimits, Member, Skipped
+from scraper.catalog import Catalog
+from scraper.filing import Filed, Filing, recover
+from scraper.hands import Hands
+from scraper.models import UNDATED, Gap, GapReason, Identity, Source, class_of, month_in_name
+from scraper.names import split_extension
+from scraper.packing import Packer
+from scraper.quarantine import Quarantine, Suspicion
+from scraper.store import Store
+
+#: Bytes of recordings that may be in memory at once, whatever the archive's size.
+IN_FLIGHT_BYTES = 64 << 20
+_THREADS = 3
+_BLOCK_BYTES = 1 << 20
+_AUDIO_NAMES = {".wav", ".mp3", ".ogg", ".flac", ".gsm", ".au", ".alaw", ".ulaw", ".pcm", ".sln", ".opus", ".g722"}
+_AUDIO_KINDS = {"gsff", "riff"} | OTHER_AUDIO
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+
+_REMEDY = {
+    GapReason.TOO_SHORT: "Nothing was recorded, or the PBX was still writing; the next run looks again.",
+    GapReason.UNDECODABLE: "Its bytes are in quarantine; `ucm-scraper inspect` shows the evidence.",
+    GapReason.CORRUPT: "Its bytes are in quarantine; the next run fetches it again.",
+}
+
+
+class IngestProgress(Protocol):
+    """Watches an ingest; called from its threads."""
+
+    def recording(self, size: int) -> None:
+        """One more recording is done, of ``size`` bytes in the archive."""
+
+
+class _Unwatched:
+    def recording(self, size: int) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestContext:
+    """What an ingest works with. The caller holds the UCM's lock.
+
+    ``months`` asks the PBX's listing for the month of a bare name; it is called in the thread that called :meth:`Ingest.run`, and only
+    where the archive carries none. ``stop`` ends the ingest after the recordings in hand.
+    """
+
+    ucm: str
+    zone: ZoneInfo
+    run_id: str
+    source: Source
+    catalog: Catalog
+    store: Store
+    quarantine: Quarantine
+    work_dir: Path
+    months: Callable[[str], str | None] | None = None
+    progress: IngestProgress = field(default_factory=_Unwatched)
+    stop: threading.Event = field(default_factory=threading.Event)
+    options: Options = field(default_factory=Options)
+    limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an ingest did.
+
+    ``new``: recordings that the archive didn't hold; ``already``: those it held, with the same sound; ``versions``: those stored beside
+    other bytes of the same identity. ``quarantined``: this archive's untrusted members, also where the same bytes were in quarantine
+    before; each is an open gap now. ``notes``: lines for the report on names that had to differ and the like; they hold file names, so
+    they are not for logs.
+    ``seen``: every recording in the archive, whatever became of it. ``bytes_read`` counts the stream, ``bytes_stored`` the stored files.
+    ``complete``: the archive's own end was seen and its checksum held; else ``damage`` says why not, or ``stopped`` is true.
+    """
+
+    new: int = 0
+    already: int = 0
+    versions: int = 0
+    quarantined: list[Gap] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seen: set[Identity] = field(default_factory=set)
+    bytes_read: int = 0
+    bytes_stored: int = 0
+    complete: bool = False
+    damage: str | None = None
+    stopped: bool = False
+
+
+class Ingest:
+    """One archive's way into the store. ``outcome`` grows while :meth:`run` works, and stands also after it raised."""
+
+    def __init__(self, context: IngestContext) -> None:
+        self.context = context
+        self.outcome = Outcome()
+        self._packer = Packer(context.store, context.options, context.source, context.run_id)
+        self._filing = Filing(context.catalog, context.store)
+        self._book = threading.Lock()
+
+    def run(self, stream: BinaryIO) -> Outcome:
+        """Take every whole recording of the archive in ``stream``; ``read`` is called in another thread, and may block until there is data.
+
+        One bad recording is a gap, never an error. Raises :class:`~scraper.errors.NotAnArchive`, whatever the stream raises, and
+        :class:`~scraper.errors.StorageError`; what was stored by then stays stored and catalogued, and counted in :attr:`outcome`.
+        """
+        context = self.context
+        recover(context.store, context.catalog, context.ucm)
+        with Archive(stream, context.limits, context.work_dir, context.stop) as archive:
+            try:
+                with Hands(_THREADS, IN_FLIGHT_BYTES) as hands:
+                    for item in archive:
+                        if isinstance(item, Skipped):
+                            self.outcome.skipped.append((item.name, item.why))
+                        else:
+                            self._hand_over(item, hands)
+                        if context.stop.is_set():
+                            break
+            finally:
+                self.outcome.bytes_read = archive.read_bytes
+                self.outcome.damage = archive.damage
+            self.outcome.complete = archive.complete
+            self.outcome.stopped = archive.stopped or (context.stop.is_set() and not archive.complete)
+        return self.outcome
+
+    def _hand_over(self, member: Member, hands: Hands) -> None:
+        why = _why_no_recording(member)
+        if why:
+            self.outcome.skipped.append((member.name, why))
+            member.close()
+            return
+        identity = self._identity(member)
+        self.outcome.seen.add(identity)
+        hands.give(member.in_memory, lambda: self._take(member, identity))
+
+    def _identity(self, member: Member) -> Identity:
+        month = member.month
+        if month is None and self.context.months is not None:
+            month = self.context.months(member.name)
+        month = month or month_in_name(member.name, self.context.zone) or UNDATED
+        return Identity(self.context.ucm, class_of(member.name), month, member.name)
+
+    # In one of the threads from here on.
+
+    def _take(self, member: Member, identity: Identity) -> None:
+        try:
+            digest = _sha256(member.source)
+            if member.untrusted:
+                self._quarantine(identity, member.source, digest, Suspicion("corrupt", f"In the archive {member.untrusted}."))
+            elif self.context.catalog.has_source(identity, digest):
+                self._count(Filed.ALREADY, 0)
+            else:
+                self._store(identity, member.source, digest)
+        finally:
+            member.close()
+        self.context.progress.recording(member.size)
+
+    def _store(self, identity: Identity, source: Bytes, digest: str) -> None:
+        try:
+            parcel = self._packer.pack(identity, source, digest)
+        except Undecodable as error:
+            self._quarantine(identity, source, digest, Suspicion(error.reason, error.detail, error.evidence))
+            return
+        try:
+            filed = self._filing.file(parcel)
+        finally:
+            parcel.discard()
+        self._count(filed, parcel.recording.size, parcel.note)
+
+    def _quarantine(self, identity: Identity, source: Bytes, digest: str, suspicion: Suspicion) -> None:
+        kept = self.context.quarantine.keep(identity, source, digest, suspicion)
+        if self.context.catalog.is_archived(identity):
+            note = f"{identity.path}: an untrusted copy is in quarantine; the archive holds a good one."
+            with self._book:
+                self.outcome.notes.append(note)
+            return
+        reason = GapReason(suspicion.reason)
+        gap = Gap(identity, reason, suspicion.detail, _REMEDY[reason])
+        self.context.catalog.record_gap(gap, kept)
+        with self._book:
+            self.outcome.quarantined.append(gap)
+
+    def _count(self, filed: Filed, size: int, note: str | None = None) -> None:
+        with self._book:
+            self.outcome.new += filed is Filed.NEW
+            self.outcome.already += filed is Filed.ALREADY
+            self.outcome.versions += filed is Filed.VERSION
+            if filed is not Filed.ALREADY:
+                self.outcome.bytes_stored += size
+            if note and filed is not Filed.ALREADY:
+                self.outcome.notes.append(note)
+
+
+def _why_no_recording(member: Member) -> str | None:
+    """By name and content: a text file called ``.wav`` is a broken recording, sound called anything is a recording, the rest is skipped."""
+    head = member.source.read(0, HEAD_BYTES)
+    if head.startswith(_APPLE_DOUBLE) and member.name.startswith("._"):
+        return "metadata of macOS"
+    if split_extension(member.name)[1].lower() in _AUDIO_NAMES or sniff(head) in _AUDIO_KINDS:
+        return None
+    return f"no recording ({sniff(head)})"
+
+
+def _sha256(source: Bytes) -> str:
+    if isinstance(source, BytesSource):
+        return hashlib.sha256(source.view(0, source.size)).hexdigest()
+    digest = hashlib.sha256()
+    for offset in range(0, source.size, _BLOCK_BYTES):
+        digest.update(source.read(offset, _BLOCK_BYTES))
+    return digest.hexdigest()
