@@ -134,15 +134,17 @@ def _by_evidence(source: Source, head: bytes, options: Options) -> _Reading:
 def _declared(head: bytes, size: int) -> tuple[int, str] | None:
     """The header's length, where a field of the header equals the length of what follows; the longest such header.
 
-    Among samples any number can turn up, small ones more than others: only fields at the beginning or at the very end of a header are
-    believed, and numbers below 65,536 only at 4, which no reading takes for samples.
+    Among the samples of a quiet beginning any number can turn up whose halves are small: only fields at the beginning or at the very end
+    of a header are believed, and such numbers only at 4, which no reading takes for samples.
     """
     for length in reversed(HEADER_LENGTHS):
-        for at in {4, 8, 12, length - 4} if size - length > 0xFFFF else {4}:
+        after = size - length
+        telling = after > 0xFFFF and 1024 <= after & 0xFFFF <= 0xFFFF - 1024
+        for at in {4, 8, 12, length - 4} if telling else {4}:
             if length > size or at + 4 > min(length, len(head)):
                 continue
             for order, name in (("<I", "little"), (">I", "big")):
-                if struct.unpack_from(order, head, at)[0] == size - length:
+                if struct.unpack_from(order, head, at)[0] == after:
                     return length, f"the header's {name}-endian number at {at} is the length of what follows {length} bytes"
     return None
 
