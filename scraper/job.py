@@ -1,0 +1,97 @@
+"""One job on one UCM, from its start to its report. The catalog, stdout and the exit code all tell what the report says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from scraper.desk import Desk, Order, at_desk, new_report
+from scraper.errors import ConfigError, ScraperError
+from scraper.models import Report, Source, Status
+
+_GLANCE_SECONDS = 0.1
+
+
+def run(order: Order) -> Report:
+    """Fetch all recordings through the web UI. Never raises a :class:`ScraperError`: what failed is in the report."""
+
+    def work(desk: Desk) -> None:
+        from scraper.web_way import WebWay  # here, so that what needs no browser starts without Playwright
+
+        asyncio.run(_until_stopped(WebWay(desk).run(), desk))
+
+    return _job(order, Source.BULK, work)
+
+
+def ingest(order: Order, archive: Path) -> Report:
+    """Take in an archive that somebody downloaded by hand: the archive itself says what should exist."""
+
+    def work(desk: Desk) -> None:
+        try:
+            stream = archive.open("rb")
+        except OSError as error:
+            raise ConfigError(f"The archive can't be read: {error.strerror}.", remedy="Name a .tgz or .tar file that exists.") from error
+        with stream:
+            outcome = desk.take_in(Source.INGEST).run(stream)
+        desk.enter(outcome)
+        desk.known = outcome.complete
+        if outcome.damage:
+            desk.report.notes.append(f"The archive is damaged: {outcome.damage}")
+
+    return _job(order, Source.INGEST, work)
+
+
+def _job(order: Order, source: Source, work: Callable[[Desk], None]) -> Report:
+    report, started = new_report(order), time.monotonic()
+    log = logger.bind(ucm=order.ucm, run=report.run_id)
+    log.bind(action="job-started").info("Job started ({})", order.trigger.value)
+    try:
+        with at_desk(order, report, source) as desk:
+            work(desk)
+            report.seconds["total"] = time.monotonic() - started
+    except ScraperError as error:
+        report.error, report.status, report.exit_code = error.as_report(), Status.FAILED, error.exit_code
+    finally:
+        order.progress.done()
+    report.finished_at = report.finished_at or datetime.now(UTC)
+    report.seconds["total"] = time.monotonic() - started
+    _tell(log, report)
+    return report
+
+
+def _tell(log: Any, report: Report) -> None:
+    counts = report.recordings
+    log = log.bind(action="job-ended", status=report.status.value, exit_code=int(report.exit_code))
+    if report.error:
+        log.error("Job failed: {} {}", report.error["message"], report.error["remedy"])
+    else:
+        log.info(
+            "Job {}: {} new, {} archived, {} gaps, {:.1f} s",
+            report.status.value,
+            counts.new,
+            counts.archived,
+            len(report.gaps),
+            report.seconds["total"],
+        )
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None], desk: Desk) -> None:
+    """Run ``work``; when somebody asks to stop, cancel it and let it put things in order."""
+    task = asyncio.ensure_future(work)
+    stop = desk.order.stop
+    while not task.done():
+        await asyncio.wait({task}, timeout=_GLANCE_SECONDS)
+        if stop.is_set() and not desk.stopped:
+            desk.stopped = True
+            task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise

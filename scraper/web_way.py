@@ -1,0 +1,179 @@
+"""The way through the web UI: sign in, *Download All*, ingest the archive as it arrives, then compare with what the PBX lists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from loguru import logger
+
+from scraper.budget import SignInBudget
+from scraper.desk import Desk
+from scraper.errors import ConfigError, NotAnArchive, ScraperError, SessionEnded
+from scraper.ingest import Outcome
+from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
+from scraper.names import clean
+from scraper.tls import prove
+from scraper.webui.browser import LaunchOptions
+from scraper.webui.follow import GrowingDownload
+from scraper.webui.kept import KeptSession
+from scraper.webui.recordings_page import Labels, Listed, Patience, RecordingsPage
+from scraper.webui.session import Credentials
+from scraper.webui.ui import Access, WebUi, web_ui
+
+_REMEDY = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
+
+
+class WebWay:
+    """One job's dealings with one UCM's web UI."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._downloads: Path = desk.work_dir / "downloads"
+
+    async def run(self) -> None:
+        """Fetch everything that the Recordings page offers, and record what it lists but did not give.
+
+        Raises what :mod:`scraper.webui` raises where nothing could be fetched; a download that broke in the middle leaves gaps instead.
+        """
+        progress = self._desk.order.progress
+        progress.phase("connecting")
+        access = await self._access()
+        self._downloads.mkdir(mode=0o700)
+        browser = self._desk.order.settings.browser
+        progress.phase("signing in")
+        async with web_ui(access, LaunchOptions(self._downloads, browser.executable, browser.headless)) as ui:
+            page = await ui.recordings()
+            if page.total == 0:
+                logger.bind(action="nothing-listed").info("The PBX lists no recordings")
+                self._desk.known = True
+                return
+            page, outcome = await self._download_all(ui, page)
+            await self._compare(ui, page.total, outcome)
+
+    async def _access(self) -> Access:
+        """Prove who answers, then collect what the browser needs."""
+        ucm, settings, timeout = self._desk.ucm, self._desk.order.settings, self._desk.order.settings.browser.timeout_seconds
+        web = ucm.web
+        if web is None or web.secret is None:
+            raise ConfigError(f"ucms.{self._desk.order.ucm}.web: no user name and password for the web UI are configured.")
+        if not ucm.tls.verify and not ucm.tls.pin:
+            logger.bind(action="tls-unverified").warning(
+                "tls.verify is off: whoever answers now is trusted for this job; set tls.pin instead"
+            )
+        key = await asyncio.to_thread(prove, ucm.url, ucm.tls, min(timeout, 10.0))
+        return Access(
+            url=ucm.url,
+            credentials=Credentials(web.username, web.secret),
+            key=key,
+            budget=SignInBudget(self._desk.catalog, ucm.url),
+            kept=KeptSession(settings.data_dir, self._desk.order.ucm, ucm.url, web.username),
+            evidence=settings.data_dir / "failures" / self._desk.report.run_id,
+            allow_actions=tuple(web.allow_actions),
+            labels=Labels(tuple(web.labels.download_all), tuple(web.labels.download)),
+            patience=Patience(timeout, web.pack_timeout_seconds, web.stall_timeout_seconds),
+        )
+
+    async def _download_all(self, ui: WebUi, page: RecordingsPage) -> tuple[RecordingsPage, Outcome]:
+        """Download and ingest; a session that ended on the way costs one more sign-in and nothing else."""
+        while True:
+            sign_ins = ui.sign_ins
+            try:
+                self._desk.order.progress.phase("packing")
+                async with page.download_all(self._downloads) as stream:
+                    self._desk.order.progress.phase("downloading")
+                    return page, await self._ingest(ui, stream)
+            except (SessionEnded, NotAnArchive) as error:
+                page = await ui.recordings()
+                if ui.sign_ins == sign_ins:  # the session lives: it was not that
+                    raise
+                logger.bind(action="session-renewed").info("The session had ended ({}); signed in again", error.kind)
+
+    async def _ingest(self, ui: WebUi, stream: GrowingDownload) -> Outcome:
+        """Read the archive in a thread while the browser writes it; a stop lets the recording in hand be finished."""
+        ingest = self._desk.take_in(Source.BULK, _months_asker(ui, asyncio.get_running_loop()))
+        reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, stream))
+        try:
+            outcome = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            stream.ended("stopped")
+            outcome = await reading
+            self._desk.stopped = True
+        self._desk.enter(outcome)
+        return outcome
+
+    async def _compare(self, ui: WebUi, total: int | None, outcome: Outcome) -> None:
+        """What the PBX lists and the archive did not bring becomes a gap; where the list can't be read, nothing is called complete."""
+        desk = self._desk
+        if outcome.damage:
+            logger.bind(action="archive-damaged").warning("The archive is damaged: {}", outcome.damage)
+        if desk.stopped:
+            return
+        if total is not None and outcome.complete and len(outcome.seen) >= total:
+            desk.known = True
+            return
+        desk.order.progress.phase("comparing with the PBX's list")
+        try:
+            page = await ui.recordings()
+            listed = await page.listing()
+        except ScraperError as error:
+            desk.report.notes.append(f"The PBX's list could not be read: {error.message}")
+            if not outcome.seen:
+                raise
+            return
+        desk.known = page.total is not None and len(listed) >= page.total
+        cut = outcome.damage is not None
+        reason = GapReason.UNREACHABLE if cut else GapReason.CORRUPT
+        detail = f"the download broke off: {outcome.damage}" if cut else "the PBX lists it, but its archive did not hold it"
+        desk.missing([Gap(identity, reason, detail, _REMEDY) for identity in self._absent(listed, outcome)])
+
+    def _absent(self, listed: list[Listed], outcome: Outcome) -> list[Identity]:
+        """Listed recordings that are neither archived nor in this archive. A list without months is matched by bare names."""
+        seen_names = {(identity.klass, identity.name) for identity in outcome.seen}
+        zone, ucm = self._desk.ucm.zone, self._desk.order.ucm
+        absent = []
+        for row in listed:
+            month, name = month_and_name(row)
+            klass = class_of(name)
+            identity = Identity(ucm, klass, month or month_in_name(name, zone) or "undated", name)
+            bare = "/" not in row.name and (klass, name) in seen_names
+            if not bare and identity not in outcome.seen and not self._desk.catalog.is_archived(identity):
+                absent.append(identity)
+        return absent
+
+
+def month_and_name(row: Listed) -> tuple[str | None, str]:
+    """(month, bare name) of a listed recording: the month of its path, else of its call time (field guide 1, Recordings page)."""
+    folder, _, name = row.name.rpartition("/")
+    month = folder.rpartition("/")[2]
+    if is_month(month):
+        return month, clean(name)
+    return (row.time[:7] if is_month(row.time[:7]) else None), clean(name)
+
+
+def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> Callable[[str], str | None]:
+    """Asks the PBX's list for the month of a bare name, from the ingest's thread; the list is read at the first question, in a second tab."""
+    months: dict[str, list[str]] | None = None
+
+    async def read() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in await (await ui.second_recordings()).listing():
+            month, name = month_and_name(row)
+            if month:
+                found[name].append(month)
+        return found
+
+    def ask(name: str) -> str | None:
+        nonlocal months
+        if months is None:
+            try:
+                months = asyncio.run_coroutine_threadsafe(read(), loop).result()
+            except ScraperError as error:
+                logger.bind(action="list-unread").warning("The PBX's list could not be read for the months: {}", error.message)
+                months = {}
+        known = months.get(name) or [None]
+        return known.pop(0) if len(known) > 1 else known[0]
+
+    return ask

@@ -1,0 +1,128 @@
+"""The sign-in budget: what may still be tried."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scraper.budget import LIMIT, SHORTEST_BAN, WINDOW, SignInBudget
+from scraper.catalog import Catalog
+from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused
+
+URL = "https://pbx.example.com:8089"
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime(2026, 2, 6, 12, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def budget(tmp_path, clock):
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        yield SignInBudget(catalog, URL, clock)
+
+
+def fail(budget, password, remaining=4):
+    with budget.attempt("web", "backup", password) as attempt:
+        attempt.refused(remaining)
+
+
+def succeed(budget, password):
+    with budget.attempt("web", "backup", password) as attempt:
+        attempt.accepted()
+
+
+def test_refused_password_is_not_tried_again_even_days_later(budget, clock):
+    fail(budget, "wrong")
+    clock.now += timedelta(days=3)
+    with pytest.raises(PasswordRefused):
+        succeed(budget, "wrong")
+
+
+def test_corrected_password_works_at_once(budget):
+    fail(budget, "wrong")
+    succeed(budget, "right")
+    succeed(budget, "right")
+
+
+def test_same_password_is_tried_again_after_a_person_signed_in(budget):
+    fail(budget, "right")
+    budget.person_signed_in("backup", "right")
+    succeed(budget, "right")
+
+
+def test_password_refused_on_one_way_may_be_tried_on_the_other(budget):
+    fail(budget, "shared")
+    with budget.attempt("api", "backup", "shared") as attempt:
+        attempt.accepted()
+
+
+def test_failures_of_different_passwords_exhaust_the_budget_until_they_are_old(budget, clock):
+    for n in range(LIMIT):
+        fail(budget, f"wrong {n}")
+    with pytest.raises(BudgetExhausted):
+        succeed(budget, "right")
+    clock.now += WINDOW + timedelta(seconds=1)
+    succeed(budget, "right")
+
+
+def test_attempt_cut_short_counts_but_is_no_refusal(budget):
+    for _ in range(LIMIT):
+        with pytest.raises(KeyboardInterrupt), budget.attempt("web", "backup", "right"):
+            raise KeyboardInterrupt
+    with pytest.raises(BudgetExhausted):
+        succeed(budget, "right")
+
+
+def test_success_frees_the_budget(budget):
+    for n in range(LIMIT - 1):
+        fail(budget, f"wrong {n}")
+    succeed(budget, "right")
+    for n in range(LIMIT - 1):
+        fail(budget, f"also wrong {n}")
+    succeed(budget, "right")
+
+
+def test_last_attempt_that_the_pbx_leaves_is_not_risked(budget):
+    fail(budget, "wrong", remaining=1)
+    with pytest.raises(BudgetExhausted, match="only 1"):
+        succeed(budget, "right")
+
+
+@pytest.mark.parametrize(("remain_time", "ban"), [(None, SHORTEST_BAN), (4, SHORTEST_BAN), (900, timedelta(seconds=900))])
+def test_lockout_is_waited_for(budget, clock, remain_time, ban):
+    with budget.attempt("web", "backup", "right") as attempt:
+        attempt.locked(remain_time)
+    clock.now += ban - timedelta(seconds=1)
+    with pytest.raises(LockedOut):
+        succeed(budget, "right")
+    clock.now += timedelta(seconds=2)
+    succeed(budget, "right")
+
+
+def test_budget_is_one_pbx_only(budget, clock):
+    for n in range(LIMIT):
+        fail(budget, f"wrong {n}")
+    succeed(SignInBudget(budget._catalog, "https://other.example.com:8089", clock), "right")
+
+
+def test_budget_outlives_the_process_that_spent_it(tmp_path, clock):
+    for n in range(LIMIT):
+        with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+            fail(SignInBudget(catalog, URL, clock), f"wrong {n}")
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog, pytest.raises(BudgetExhausted):
+        succeed(SignInBudget(catalog, URL, clock), "right")
+
+
+def test_catalog_holds_no_password(tmp_path, clock):
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        fail(SignInBudget(catalog, URL, clock), "a-very-secret-password")
+    assert all(b"a-very-secret-password" not in path.read_bytes() for path in tmp_path.iterdir())

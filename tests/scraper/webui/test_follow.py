@@ -1,0 +1,122 @@
+"""Reading a download that the browser is still writing."""
+
+import threading
+import time
+
+import pytest
+
+from scraper.errors import DownloadFailed
+from scraper.webui.follow import GrowingDownload
+
+
+@pytest.fixture
+def stream(tmp_path):
+    with GrowingDownload(tmp_path, stall_seconds=1.0) as stream:
+        yield stream
+
+
+def growing(tmp_path, data=b""):
+    path = tmp_path / "3f-guid.crdownload"
+    path.write_bytes(data)
+    return path
+
+
+def read_all(stream) -> bytes:
+    return b"".join(iter(lambda: stream.read(1000), b""))
+
+
+def test_read_waits_for_bytes_that_come_later(tmp_path, stream):
+    expected = b"".join(bytes([n]) * 5000 for n in range(20))
+
+    def write():
+        path = growing(tmp_path)
+        with path.open("ab") as file:
+            for n in range(20):
+                file.write(expected[n * 5000 : (n + 1) * 5000])
+                file.flush()
+                time.sleep(0.002)
+        path.rename(tmp_path / "3f-guid")
+        stream.ended(None)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert read_all(stream) == expected
+    thread.join()
+
+
+def test_empty_placeholder_is_not_taken_for_the_download(tmp_path, stream):
+    (tmp_path / "3f-guid").touch()
+    threading.Timer(0.05, lambda: growing(tmp_path, b"abc")).start()
+    assert stream.read(10) == b"abc"
+
+
+def test_download_that_ended_before_anybody_looked_is_read(tmp_path, stream):
+    (tmp_path / "3f-guid").write_bytes(b"whole")
+    stream.ended(None)
+    assert read_all(stream) == b"whole"
+
+
+def test_empty_download_ends_at_once(tmp_path, stream):
+    (tmp_path / "3f-guid").touch()
+    stream.ended(None)
+    assert read_all(stream) == b""
+
+
+def test_stalled_download_fails_after_its_bytes_were_read(tmp_path, stream):
+    growing(tmp_path, b"abc")
+    assert stream.read(10) == b"abc"
+    with pytest.raises(DownloadFailed, match="stalled"):
+        stream.read(10)
+
+
+def test_failed_download_gives_what_arrived_even_when_the_file_is_gone(tmp_path, stream):
+    path = growing(tmp_path, b"abcdef")
+    assert stream.read(2) == b"ab"
+    path.unlink()
+    stream.ended("canceled")
+    assert stream.read(10) == b"cdef"
+    with pytest.raises(DownloadFailed, match="canceled"):
+        stream.read(10)
+
+
+def test_download_that_starts_over_with_the_same_bytes_goes_on(tmp_path, stream):
+    path = growing(tmp_path, b"abcdef")
+    assert stream.read(6) == b"abcdef"
+    path.write_bytes(b"ab")
+    threading.Timer(0.05, lambda: (path.write_bytes(b"abcdefgh"), stream.ended(None))).start()
+    assert read_all(stream) == b"gh"
+
+
+def test_download_that_starts_over_with_other_bytes_fails(tmp_path, stream):
+    path = growing(tmp_path, b"abcdef")
+    assert stream.read(6) == b"abcdef"
+    path.write_bytes(b"<html>another thing</html>")
+    with pytest.raises(DownloadFailed, match="other bytes"):
+        stream.read(10)
+
+
+def test_download_that_ends_shorter_than_what_was_read_fails(tmp_path, stream):
+    path = growing(tmp_path, b"abcdef")
+    assert stream.read(6) == b"abcdef"
+    path.write_bytes(b"ab")
+    stream.ended(None)
+    with pytest.raises(DownloadFailed, match="shorter"):
+        stream.read(10)
+
+
+def test_download_that_breaks_again_and_again_at_one_place_fails(tmp_path):
+    path = growing(tmp_path, b"abcdef")
+    with GrowingDownload(tmp_path, stall_seconds=60) as stream:
+        assert stream.read(6) == b"abcdef"
+
+        def break_off():
+            for _ in range(4):
+                for data in (b"a", b"abcdef"):
+                    path.write_bytes(data)
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        with pytest.raises(DownloadFailed, match="again and again"):
+            stream.read(10)
+        thread.join()
