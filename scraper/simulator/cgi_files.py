@@ -36,6 +36,7 @@ class Files:
     state: State
     packed: dict[str, Path] = field(default_factory=dict)
     running: asyncio.Task[int] | None = None
+    stuck: bool = False
     last_single: float = 0.0
 
     def handlers(self) -> dict[str, Handler]:
@@ -70,13 +71,17 @@ class Files:
         return answer(await asyncio.shield(self.running))
 
     def _busy(self) -> bool:
+        if self.running is not None and self.stuck and not self.state.faults.get("pack_never_ends"):
+            self.running.cancel()  # the fault has been cleared: the PBX is itself again
+            self.running = None
         return self.running is not None and not self.running.done()
 
     async def _pack(self, recordings: list[Recording], target: str, everything: bool) -> int:
         """The status that packing ends with."""
         config, faults = self.state.config, self.state.faults
         started = time.monotonic()
-        if faults.take("pack_never_ends"):
+        self.stuck = bool(faults.take("pack_never_ends"))
+        if self.stuck:
             await asyncio.Event().wait()
         hostile, plain, truncated = faults.take("hostile") or (), bool(faults.take("plain_tar")), faults.take("archive_truncated")
         plan = PackPlan(config.archive_paths, hostile, plain, truncated)

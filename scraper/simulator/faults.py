@@ -12,8 +12,8 @@ from typing import Any
 
 
 def _flag(text: str) -> bool:
-    if text not in ("", "on"):
-        raise ValueError("takes no value, or `on`")
+    if text not in ("", "on", "always"):
+        raise ValueError("is `always`, or left out")
     return True
 
 

@@ -17,6 +17,9 @@ import numpy as np
 from .delivery import ERROR_PAGE, LOGIN_PAGE
 from .recordings import Recording
 
+_Member = tuple[str, bytes]
+_Adder = Callable[[tarfile.TarFile, _Member], None]
+
 _LEVEL = 1  # a PBX has a small processor
 
 
@@ -52,10 +55,10 @@ def build(recordings: Iterable[Recording], target: Path, plan: PackPlan) -> None
 
 def _write(recordings: Iterable[Recording], file: IO[bytes], plan: PackPlan) -> None:
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-        last: Recording | None = None
+        last = ("", b"")
         for recording in recordings:
-            _add(tar, member_name(recording, plan.paths), recording.stored(), int(recording.start.timestamp()))
-            last = recording
+            last = (member_name(recording, plan.paths), recording.stored())
+            _add(tar, *last, mtime=int(recording.start.timestamp()))
         for kind in plan.hostile:
             _HOSTILE[kind](tar, last)
 
@@ -78,8 +81,8 @@ def tar_of(files: Iterable[tuple[str, bytes]]) -> bytes:
 # --- hostile members: none of them may do harm, and none may keep the honest ones from being stored ---
 
 
-def _special(name: str, kind: bytes, link: str = "") -> Callable[[tarfile.TarFile, Recording | None], None]:
-    def add(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _special(name: str, kind: bytes, link: str = "") -> _Adder:
+    def add(tar: tarfile.TarFile, _last: _Member) -> None:
         entry = tarfile.TarInfo(name)
         entry.type, entry.linkname = kind, link
         entry.devmajor, entry.devminor = 1, 3
@@ -88,38 +91,39 @@ def _special(name: str, kind: bytes, link: str = "") -> Callable[[tarfile.TarFil
     return add
 
 
-def _small(*names: str) -> Callable[[tarfile.TarFile, Recording | None], None]:
-    def add(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _small(*names: str) -> _Adder:
+    def add(tar: tarfile.TarFile, _last: _Member) -> None:
         for name in names:
             _add(tar, name, b"GSFF\x00\x00\x00\x00hostile")
 
     return add
 
 
-def _duplicate(tar: tarfile.TarFile, last: Recording | None) -> None:
-    if last is not None:  # the same name again with other bytes
-        _add(tar, member_name(last, "month"), last.stored()[:-2] + b"\x01\x02")
+def _duplicate(tar: tarfile.TarFile, last: _Member) -> None:
+    """The last honest recording's name again, with other bytes."""
+    name, data = last
+    _add(tar, name, data[:-2] + b"\x01\x02")
 
 
-def _tiny(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _tiny(tar: tarfile.TarFile, _last: _Member) -> None:
     for index in range(10_000):
         _add(tar, f"2026-01/auto-1700000000-tiny-{index}.wav", b"")
 
 
-def _bomb(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _bomb(tar: tarfile.TarFile, _last: _Member) -> None:
     entry = tarfile.TarInfo("2026-01/auto-1700000000-bomb-1.wav")
     entry.size = 1 << 29
     tar.addfile(entry, _Zeros(entry.size))
 
 
-def _enormous(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _enormous(tar: tarfile.TarFile, _last: _Member) -> None:
     """A header that declares 1 TiB, and nothing of it: whatever follows is swallowed, so it must come last."""
     entry = tarfile.TarInfo("2026-01/auto-1700000000-enormous-1.wav")
     entry.size = 1 << 40
     tar.addfile(entry, None)
 
 
-def _non_utf8(tar: tarfile.TarFile, _last: Recording | None) -> None:
+def _non_utf8(tar: tarfile.TarFile, _last: _Member) -> None:
     _add(tar, b"2026-01/auto-1700000000-\xff\xfe\xe4-1.wav".decode("utf-8", "surrogateescape"), b"GSFF\x00\x00\x00\x00hostile")
 
 
@@ -135,9 +139,9 @@ class _Zeros(io.RawIOBase):
         return bytes(count)
 
 
-_HOSTILE: dict[str, Callable[[tarfile.TarFile, Recording | None], None]] = {
+_HOSTILE: dict[str, _Adder] = {
     "dotdot": _small("../../escaped.wav", "2026-01/../../../escaped-too.wav"),
-    "absolute": _small("/tmp/escaped-absolute.wav"),  # noqa: S108
+    "absolute": _small("/escaped-absolute.wav"),
     "symlink": _special("2026-01/auto-1700000000-link-1.wav", tarfile.SYMTYPE, "/etc/passwd"),
     "hardlink": _special("2026-01/auto-1700000000-link-2.wav", tarfile.LNKTYPE, "../../etc/passwd"),
     "device": _special("2026-01/auto-1700000000-device-1.wav", tarfile.CHRTYPE),

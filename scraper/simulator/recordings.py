@@ -194,5 +194,7 @@ def spoil(recordings: list[Recording], body: str, fraction: float) -> list[Recor
 
 def pick(recordings: list[Recording], fraction: float) -> list[Recording]:
     """A fraction of the recordings, always the same ones, spread without pattern."""
+    if not fraction:
+        return []
     ranked = sorted(recordings, key=lambda recording: hashlib.sha256(recording.path.encode()).digest())
     return ranked[: round(len(ranked) * fraction)]
