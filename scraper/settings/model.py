@@ -1,0 +1,245 @@
+"""The configuration's models: validation, the commented sample and the documentation all come from here.
+
+Every key is described. A validator's message never quotes the value it refuses: it may be a secret under the wrong key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
+
+from scraper.settings import checks
+
+Origin = Literal["default", "file", "environment", "flag"]
+
+
+def _empty_if_null(value: Any) -> Any:
+    """A section whose keys are all commented out is null in YAML: it means the defaults."""
+    return {} if value is None else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _one_is_a_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    return [] if value is None else value
+
+
+Texts = Annotated[list[str], BeforeValidator(_one_is_a_list), BeforeValidator(_nothing_is_empty)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+FilePath = Annotated[Path, AfterValidator(checks.from_base)]
+
+
+class Section(BaseModel):
+    """A mapping whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Store(Section):
+    """Where the recordings go."""
+
+    url: Annotated[str, AfterValidator(checks.store_url)] = Field(
+        default="", description="A folder, or s3://bucket/prefix. Unless given: `recordings` in data_dir."
+    )
+    template: Annotated[str, AfterValidator(checks.template)] = Field(
+        default="{ucm}/{month}/{name}", description="A recording's place in the store, of {ucm}, {month}, {name}, {year}, {class}."
+    )
+    originals: Literal["auto", "always", "never"] = Field(
+        default="auto", description="Keep the PBX's own bytes beside the WAV: auto (where they can't be rebuilt from it), always, never."
+    )
+    min_free_mb: int = Field(default=200, ge=0, description="Stop storing while less is free, in MB.")
+    endpoint_url: str | None = Field(default=None, description="S3 only: the service's address, where it isn't Amazon's.")
+    region: str | None = Field(default=None, description="S3 only: the region.")
+
+
+class CatalogSettings(Section):
+    """The ledger of what was seen, stored and missed."""
+
+    url: Annotated[str, AfterValidator(checks.catalog_url)] = Field(
+        default="", description="sqlite:///PATH, or postgresql+psycopg://… Unless given: `catalog.db` in data_dir."
+    )
+
+
+class Schedule(Section):
+    """When jobs start by themselves."""
+
+    cron: Annotated[str, AfterValidator(checks.cron)] = Field(
+        default="*/30 * * * *", description="Minute, hour, day of month, month, day of week."
+    )
+
+
+class Browser(Section):
+    """The Chromium that the web UI is worked with."""
+
+    executable: Annotated[Path, AfterValidator(checks.program)] | None = Field(
+        default=None, description="Its program; null: Playwright's own, else Chromium or Chrome on this system."
+    )
+    headless: bool = Field(default=True, description="Without a window.")
+    timeout_seconds: Seconds = Field(default=30.0, description="How long a page may take for one step.")
+
+
+class Log(Section):
+    """What is written to stderr."""
+
+    level: Annotated[Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="info", description="trace, debug, info, warning or error."
+    )
+    format: Literal["human", "json"] = Field(default="human", description="human, or json: one object a line.")
+    numbers: bool = Field(default=False, description="Show phone numbers; unless true they are masked.")
+
+
+class Tls(Section):
+    """How the PBX proves who it is. A pin alone is enough for a self-signed one."""
+
+    verify: bool = Field(default=True, description="false trusts whoever answers: better set a pin.")
+    ca_file: FilePath | None = Field(default=None, description="PEM file of the CA that signed the PBX's certificate.")
+    pin: Annotated[str, AfterValidator(checks.pin)] | None = Field(
+        default=None, description="The PBX's public key as curl writes it: sha256//<base64 of its SHA-256>."
+    )
+    legacy: bool = Field(default=False, description="Allow old ciphers and weak keys to the HTTP client (never to the browser).")
+
+
+class Labels(Section):
+    """Additional names of buttons and menu entries, where the PBX's web UI isn't in English."""
+
+    cdr: Texts = Field(default=[], description="The sidebar's CDR.")
+    recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
+    download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
+    download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
+    download_all_records: Texts = Field(default=[], description="Download All Records on the CDR page.")
+
+
+class Web(Section):
+    """A PBX account for the web UI, with no more rights than CDR and recordings."""
+
+    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The web user.")
+    password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(
+        default=None, description="Its password; with none, a person signs in with `ucm-scraper login`."
+    )
+    password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
+    labels: Annotated[Labels, BeforeValidator(_empty_if_null)] = Field(
+        default=Labels(), description="Additional names of buttons, where the web UI isn't in English; each a list."
+    )
+    allow_actions: Annotated[Texts, AfterValidator(checks.actions)] = Field(
+        default=[], description="Further /cgi actions that the guard lets through; none that deletes, removes, resets or reboots."
+    )
+    pack_timeout_seconds: Seconds = Field(default=3600.0, description="How long the PBX may pack its recordings.")
+    stall_timeout_seconds: Seconds = Field(default=120.0, description="How long a download may stand still.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
+        return checks.secret_from_file(raw, "password", info)
+
+
+class Api(Section):
+    """A user of the PBX's HTTPS API; not a web user."""
+
+    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The API user.")
+    password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(default=None, description="Its password.")
+    password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
+    kind: Literal["auto", "https", "legacy", "off"] = Field(
+        default="auto", description="auto, https (POST /api), legacy (GET /cdrapi and /recapi) or off."
+    )
+    url: Annotated[str, AfterValidator(checks.pbx_url)] | None = Field(default=None, description="Its address, where it differs from url.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
+        return checks.secret_from_file(raw, "password", info)
+
+    @model_validator(mode="after")
+    def _needs_password(self) -> Self:
+        if self.password is None and self.kind != "off":
+            raise checks.problem("password is missing; set password or password_file")
+        return self
+
+
+class Ucm(Section):
+    """One PBX."""
+
+    url: Annotated[str, AfterValidator(checks.pbx_url)] = Field(
+        description="The web UI's address, such as https://pbx.example.com:8089 (CloudUCM: port 8443)."
+    )
+    timezone: Annotated[str, AfterValidator(checks.timezone)] = Field(
+        default="UTC", description="The PBX's time zone: its call times carry none."
+    )
+    tls: Annotated[Tls, BeforeValidator(_empty_if_null)] = Field(
+        default=Tls(), description="How the PBX proves who it is; a pin alone is enough for a self-signed one."
+    )
+    web: Web | None = Field(default=None, description="A PBX account with no more rights than CDR and recordings.")
+    api: Api | None = Field(default=None, description="A user of the HTTPS API, for what the web UI can't tell.")
+
+    @model_validator(mode="after")
+    def _needs_a_way(self) -> Self:
+        if self.web is None and (self.api is None or self.api.kind == "off"):
+            raise checks.problem("needs credentials: `web`, or `api`")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The PBX's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Settings(Section):
+    """The whole configuration, valid, with absolute paths."""
+
+    data_dir: FilePath = Field(
+        default=Path("./data"), validate_default=True, description="Catalog, kept sessions, quarantine and working files."
+    )
+    store: Annotated[Store, BeforeValidator(_empty_if_null)] = Field(default=Store(), description="Where the recordings go.")
+    catalog: Annotated[CatalogSettings, BeforeValidator(_empty_if_null)] = Field(
+        default=CatalogSettings(), description="The ledger of what was seen, stored and missed."
+    )
+    schedule: Annotated[Schedule, BeforeValidator(_empty_if_null)] = Field(
+        default=Schedule(), description="When jobs start by themselves (`serve`)."
+    )
+    browser: Annotated[Browser, BeforeValidator(_empty_if_null)] = Field(
+        default=Browser(), description="The Chromium that the web UI is worked with."
+    )
+    log: Annotated[Log, BeforeValidator(_empty_if_null)] = Field(default=Log(), description="What is written to stderr.")
+    ucms: Annotated[dict[str, Ucm], AfterValidator(checks.ucm_names)] = Field(description="The PBXs, each under a name of your choice.")
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_places(cls, raw: Any) -> Any:
+        """The store and the catalog lie in data_dir unless they say otherwise."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("data_dir", ""), str | Path):
+            return raw
+        data_dir = Path(raw.get("data_dir", "./data"))
+        places = {"store": str(data_dir / "recordings"), "catalog": f"sqlite:///{data_dir / 'catalog.db'}"}
+        derived = dict(raw)
+        for section, url in places.items():
+            given = derived.get(section)
+            if given is None or isinstance(given, Mapping):
+                derived[section] = {"url": url, **(given or {})}
+        return derived
+
+    def origin_of(self, path: str) -> Origin:
+        """Where the value at a dotted path (``ucms.head-office.web.username``) comes from."""
+        while path:
+            if path in self._origins:
+                return self._origins[path]
+            path = path.rpartition(".")[0]
+        return "default"
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret in plain text, for the log to hide."""
+        for ucm in self.ucms.values():
+            for user in (ucm.web, ucm.api):
+                if user and user.password:
+                    yield user.password.get_secret_value()
+        yield from checks.password_in_url(self.catalog.url)
