@@ -106,10 +106,12 @@ class ConvertedBody:
 
         header = _gsm_header(self.length, self.sample_rate) if self.codec == "msgsm" else b""
         spliced = _Spliced(header, self.source, self.offset, self.length)
-        frames = BLOCK_BYTES // (2 * self.channels)
+        most = BLOCK_BYTES // (2 * self.channels)
+        left = CODECS[self.codec].frames_in(self.length, self.channels)  # libsndfile may give a GSM block too many
         try:
             with soundfile.SoundFile(spliced, **({} if header else self._raw_format())) as file:
-                while block := self._read(file, frames):
+                while left > 0 and (block := self._read(file, min(most, left))):
+                    left -= len(block) // (2 * self.channels)
                     yield block
         except soundfile.SoundFileError as error:
             raise Undecodable("corrupt", f"the {self.codec} samples can't be decoded") from (spliced.failure or error)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from converters import riff
 from converters.codecs import CODECS
-from converters.interface import Candidate, Confidence, Decoded, Options, RawLayout, Source, Undecodable
+from converters.interface import Candidate, Confidence, CopiedBody, Decoded, Options, RawLayout, Source, Undecodable
 from converters.raw import MIN_FRAMES, at_offset
 
 MAGIC = b"GSFF"
@@ -68,8 +68,8 @@ def _checked_structure(source: Source, decoded: Decoded, confirmed: str | None) 
     evidence = ("RIFF chunks under the magic GSFF", *decoded.evidence)
     if confirmed and confirmed != decoded.layout:
         raise Undecodable("undecodable", f"its chunks say {decoded.layout}, calibration said {confirmed}", evidence, "gsff")
-    if decoded.copies:
-        judgement = judge(source, len(decoded.header), decoded.pcm_bytes)
+    if isinstance(decoded.body, CopiedBody):
+        judgement = judge(source, decoded.body.offset, decoded.body.length)
         if judgement.verdict == "noise":
             raise Undecodable("undecodable", "the samples are noise", (*evidence, judgement.evidence), "gsff")
     return replace(decoded, confidence="confirmed" if confirmed else decoded.confidence, evidence=evidence)

@@ -19,6 +19,8 @@ _CLEAR_BITS = 0.3
 _ALIKE_BITS, _ALIKE_APART = 0.2, 0.05
 #: Another reading must leave this much less to chance, and be this far from its own rival.
 _MARGIN_BITS, _RIVAL_BITS, _ALIGNMENT_BITS = 2.0, 1.0, 0.2
+#: Sound swings around zero; 16-bit silence read as A-law or µ-law does not.
+_MAX_MEAN = 1000.0
 #: 16-bit sound foretold so well is sound, whatever its bytes look like (tones, square waves, clipping).
 _SURE_GAIN_DB = 7.0
 #: Noise: this much is left to chance, hardly anything is foretold, and the bytes are widely spread.
@@ -83,7 +85,7 @@ def _alike(
     """Even and odd bytes are alike: 8-bit codes, GSM frames, noise, or very loud 16-bit sound."""
     better, worse = sorted(("ulaw", "alaw"), key=lambda law: bits[law].noise_bits)
     left, claimed = bits[better].noise_bits, bits["s16le"]
-    if claimed.noise_bits - left >= _MARGIN_BITS:
+    if claimed.noise_bits - left >= _MARGIN_BITS and abs(bits[better].mean) <= _MAX_MEAN:
         if bits[worse].noise_bits - left < _RIVAL_BITS:
             return Judgement("ambiguous", "µ-law and A-law fit alike", rivals=rivals)
         return Judgement(

@@ -7,6 +7,8 @@ from converters.interface import CopiedBody, Decoded, Options, RawLayout, Source
 
 #: 10 ms at 8 kHz; less is no recording.
 MIN_FRAMES = 80
+#: More than this around the samples is not worth holding: such an original is no mere copy.
+_MAX_KEPT_BYTES = 1 << 20
 
 
 def matches(_head: bytes) -> bool:
@@ -32,10 +34,11 @@ def at_offset(source: Source, offset: int, layout: RawLayout, length: int, forma
     codec = CODECS[layout.codec]
     frames = codec.frames_in(length, layout.channels)
     used = frames // codec.block_frames * codec.block_bytes * layout.channels
-    copies = layout.codec == "s16le"
+    ready = layout.codec == "s16le"
+    copies = ready and source.size - used <= _MAX_KEPT_BYTES
     body = (
         CopiedBody(source, offset, used)
-        if copies
+        if ready
         else ConvertedBody(source, offset, used, layout.codec, layout.sample_rate, layout.channels)
     )
     return Decoded(

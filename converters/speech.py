@@ -43,10 +43,11 @@ class ByteLook:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """How well sixteen samples foretell the next: what is left, in bits a sample, and the gain in dB over all windows."""
+    """How well sixteen samples foretell the next: what is left, in bits a sample, and the gain in dB over all windows; and their mean."""
 
     noise_bits: float
     gain_db: float
+    mean: float
 
 
 def windows(source: Source, offset: int, length: int) -> Bytes:
@@ -140,7 +141,8 @@ def predict(samples: NDArray[np.float64]) -> Prediction:
         filters[:, 1 : order + 1] += reflection[:, None] * filters[:, order - 1 :: -1][:, :order].copy()
         left = np.maximum(left * (1 - reflection**2), 1e-9)
     bits = 0.5 * np.log2(left / width + 1)
-    return Prediction(float(bits.mean()), 10 * math.log10(float(power[:, 0].sum()) / float(left.sum())))
+    gain_db = 10 * math.log10(float(power[:, 0].sum()) / float(left.sum()))
+    return Prediction(float(bits.mean()), gain_db, float(samples.mean()))
 
 
 def gsm_phase(head: bytes, start: int) -> int | None:
