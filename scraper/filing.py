@@ -31,14 +31,16 @@ class Filed(Enum):
 class Parcel:
     """A sealed file with what the catalog is to say of it; ``recording.path`` and ``suffix`` are decided by :class:`Filing`.
 
-    ``name``: the file's name where it isn't the identity's. ``original``: the PBX's own bytes, kept beside it. Afterwards ``filed`` says
-    what became of it, ``note`` what a person should know of its name.
+    ``versions``: what :meth:`Catalog.find_recordings` found of its identity, if it was asked. ``name``: the file's name where it isn't
+    the identity's. ``original``: the PBX's own bytes, kept beside it. Afterwards ``filed`` says what became of it, ``note`` what a person
+    should know of its name.
     """
 
     recording: Recording
     file: Incoming
     name: str | None = None
     original: Incoming | None = None
+    versions: list[Recording] | None = None
     filed: Filed | None = None
     note: str | None = None
     adopted: bool = field(default=False, repr=False)
@@ -53,9 +55,11 @@ class Parcel:
 class Filing:
     """Files parcels of one UCM, whose lock the caller holds. Threads may share it: what they bring at the same time is filed together."""
 
-    def __init__(self, catalog: Catalog, store: Store) -> None:
+    def __init__(self, catalog: Catalog, store: Store, ucm: str) -> None:
         self._catalog = catalog
         self._store = store
+        self._ucm = ucm
+        self._filed: set[Identity] = set()
         self._waiting: deque[Parcel] = deque()
         self._turn = threading.Lock()
 
@@ -78,12 +82,13 @@ class Filing:
         chosen = [parcel for parcel in now.values() if self._choose_place(parcel, taken)]
         if chosen:
             self._store.check_free()
-            ids = self._catalog.insert_storing([parcel.recording for parcel in chosen])
+            self._catalog.announce([parcel.recording for parcel in chosen])
             for parcel in chosen:
                 self._place(parcel)
             self._store.sync([parcel.recording.path for parcel in chosen])
-            self._catalog.promote(ids)
+            self._catalog.promote(self._ucm)
         for parcel in now.values():
+            self._filed.add(parcel.recording.identity)
             parcel.discard()
             parcel.filed = parcel.filed or (Filed.VERSION if parcel.recording.suffix else Filed.NEW)
         return later
@@ -91,7 +96,9 @@ class Filing:
     def _choose_place(self, parcel: Parcel, taken: set[str]) -> bool:
         """Decide identity and path; False where the archive holds the same recording already."""
         recording = parcel.recording
-        versions = [version for version in self._catalog.find_recordings(recording.identity) if version.state == "archived"]
+        # What was found before packing still holds: nobody else files for this UCM.
+        changed = parcel.versions is None or recording.identity in self._filed
+        versions = self._catalog.find_recordings(recording.identity) if changed else parcel.versions or []
         if any(_same_sound(recording, version) for version in versions):
             parcel.filed = Filed.ALREADY
             return False
@@ -148,12 +155,12 @@ def recover(store: Store, catalog: Catalog, ucm: str) -> int:
     An announced file that is in its place, and right, is archived; any other announcement is forgotten: the recording comes again.
     """
     rows = list(catalog.recordings(ucm, state="storing"))
-    there = [row.id for row in rows if digest_or_none(store, row.path) == row.sha256 and _original_is_there(store, row)]
+    there = [row for row in rows if digest_or_none(store, row.path) == row.sha256 and _original_is_there(store, row)]
+    if lost := [row.id for row in rows if row not in there]:
+        catalog.withdraw(lost)
     if there:
-        store.sync([row.path for row in rows if row.id in set(there)])
-        catalog.promote(there)
-    if len(there) < len(rows):
-        catalog.withdraw([row.id for row in rows if row.id not in set(there)])
+        store.sync([row.path for row in there])
+        catalog.promote(ucm)
     store.remove_leftovers(ucm)
     return len(rows)
 

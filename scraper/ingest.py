@@ -106,7 +106,7 @@ class Ingest:
         self.context = context
         self.outcome = Outcome()
         self._packer = Packer(context.store, context.options, context.source, context.run_id)
-        self._filing = Filing(context.catalog, context.store)
+        self._filing = Filing(context.catalog, context.store, context.ucm)
         self._book = threading.Lock()
 
     def run(self, stream: BinaryIO) -> Outcome:
@@ -155,23 +155,25 @@ class Ingest:
 
     def _take(self, member: Member, identity: Identity) -> None:
         try:
-            digest = _sha256(member.source)
-            if member.untrusted:
-                self._quarantine(identity, member.source, digest, Suspicion("corrupt", f"In the archive {member.untrusted}."))
-            elif self.context.catalog.has_source(identity, digest):
-                self._count(Filed.ALREADY, 0)
-            else:
-                self._store(identity, member.source, digest)
+            self._judge(member, identity, _sha256(member.source))
         finally:
             member.close()
         self.context.progress.recording(member.size)
 
-    def _store(self, identity: Identity, source: Bytes, digest: str) -> None:
-        try:
-            parcel = self._packer.pack(identity, source, digest)
-        except Undecodable as error:
-            self._quarantine(identity, source, digest, Suspicion(error.reason, error.detail, error.evidence))
+    def _judge(self, member: Member, identity: Identity, digest: str) -> None:
+        if member.untrusted:
+            self._quarantine(identity, member.source, digest, Suspicion("corrupt", f"In the archive {member.untrusted}."))
             return
+        versions = self.context.catalog.find_recordings(identity)
+        if any(version.source_sha256 == digest for version in versions):
+            self._count(Filed.ALREADY, 0)
+            return
+        try:
+            parcel = self._packer.pack(identity, member.source, digest)
+        except Undecodable as error:
+            self._quarantine(identity, member.source, digest, Suspicion(error.reason, error.detail, error.evidence))
+            return
+        parcel.versions = versions
         try:
             filed = self._filing.file(parcel)
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import gaps, recordings
@@ -72,20 +72,13 @@ class Recordings(Database):
 
     def find_recordings(self, identity: Identity) -> list[Recording]:
         """All versions of a recording, in the order they came; also those in state ``storing``."""
-        query = select(recordings).where(_is(identity)).order_by(recordings.c.id)
         with self.reading() as connection:
-            return [_recording(row) for row in connection.execute(query).mappings()]
+            return [_recording(row) for row in connection.execute(_FIND, identity_columns(identity)).mappings()]
 
     def is_archived(self, identity: Identity) -> bool:
         """Whether at least one version of it is in the store."""
         with self.reading() as connection:
             return connection.scalar(select(recordings.c.id).where(_is(identity), recordings.c.state == "archived").limit(1)) is not None
-
-    def has_source(self, identity: Identity, source_sha256: str) -> bool:
-        """Whether exactly these bytes of the PBX are in the store already."""
-        query = select(recordings.c.id).where(_is(identity), recordings.c.source_sha256 == source_sha256, recordings.c.state == "archived")
-        with self.reading() as connection:
-            return connection.scalar(query.limit(1)) is not None
 
     def knows_path(self, path: str) -> bool:
         """Whether a file at this place of the store belongs to a recording, or is another's original."""
@@ -108,25 +101,27 @@ class Recordings(Database):
                 return
             last = page[-1].id
 
-    def insert_storing(self, batch: Sequence[Recording]) -> list[int]:
-        """Announce files that are about to be put in place, in one transaction; returns their ids."""
+    def announce(self, batch: Sequence[Recording]) -> None:
+        """Note files that are about to be put in place (state ``storing``), in one transaction."""
+        stored_at = now()
         with self.transaction() as connection:
-            return [_insert(connection, recording) for recording in batch]
+            connection.execute(_INSERT, [_row(recording) | {"state": "storing", "stored_at": stored_at} for recording in batch])
 
-    def promote(self, ids: Sequence[int]) -> None:
-        """The announced files are in place: they are archived, and open gaps of their identities are closed, in one transaction."""
+    def promote(self, ucm: str) -> None:
+        """All that was announced for this UCM is in place: it is archived, and its open gaps are closed, in one transaction.
+
+        The caller holds the UCM's lock, so that nobody else announces.
+        """
+        when = now()
         with self.transaction() as connection:
-            for identifier in ids:
-                connection.execute(recordings.update().where(recordings.c.id == identifier).values(state="archived", stored_at=now()))
-                row = connection.execute(select(recordings).where(recordings.c.id == identifier)).mappings().one()
-                open_gap = and_(*(gaps.c[name] == row[name] for name in ("ucm", "class", "month", "name")), gaps.c.closed_at.is_(None))
-                connection.execute(gaps.update().where(open_gap).values(closed_at=now(), closed_as="archived"))
+            connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
+            connection.execute(_PROMOTE, {"of_ucm": ucm, "at": when})
 
-    def withdraw(self, ids: Sequence[int]) -> None:
+    def withdraw(self, identifiers: Sequence[int]) -> None:
         """Forget announced files that never came into place."""
+        query = recordings.delete().where(recordings.c.id.in_(identifiers), recordings.c.state == "storing")
         with self.transaction() as connection:
-            for identifier in ids:
-                connection.execute(recordings.delete().where(recordings.c.id == identifier, recordings.c.state == "storing"))
+            connection.execute(query)
 
     def totals(self, ucm: str) -> Totals:
         """A UCM's sums over everything known."""
@@ -145,19 +140,30 @@ def _is(identity: Identity) -> ColumnElement[bool]:
 
 
 def _archived_as_well() -> ColumnElement[bool]:
-    same = and_(*(recordings.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
+    same = and_(*(recordings.c[name] == gaps.c[name] for name in _KEY))
     return select(recordings.c.id).where(same, recordings.c.state == "archived").correlate(gaps).exists()
 
 
 _PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"identity", "source", "id"})
+_KEY = ("ucm", "class", "month", "name")
+
+# What runs for each recording is built once: building a statement costs more than running it.
+_FIND = select(recordings).where(*(recordings.c[name] == bindparam(name) for name in _KEY)).order_by(recordings.c.id)
+_INSERT = recordings.insert()
+_ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
+_PROMOTE = recordings.update().where(_ANNOUNCED).values(state="archived", stored_at=bindparam("at"))
+_CLOSE_GAPS = (
+    gaps.update()
+    .where(gaps.c.ucm == bindparam("of_ucm"), gaps.c.closed_at.is_(None))
+    .where(select(recordings.c.id).where(_ANNOUNCED, *(recordings.c[name] == gaps.c[name] for name in _KEY)).correlate(gaps).exists())
+    .values(closed_at=bindparam("at"), closed_as="archived")
+)
 
 
 def _recording(row: RowMapping) -> Recording:
     return Recording(identity=identity_of(row), source=Source(row["source"]), id=row["id"], **{name: row[name] for name in _PLAIN})
 
 
-def _insert(connection: Connection, recording: Recording) -> int:
-    values = {name: getattr(recording, name) for name in _PLAIN} | {"stored_at": now(), "source": recording.source.value}
-    done = connection.execute(recordings.insert().values(**values, **identity_columns(recording.identity)))
-    assert done.inserted_primary_key is not None
-    return int(done.inserted_primary_key[0])
+def _row(recording: Recording) -> dict[str, Any]:
+    plain = {name: getattr(recording, name) for name in _PLAIN}
+    return plain | identity_columns(recording.identity) | {"source": recording.source.value}
