@@ -13,15 +13,14 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dh, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 #: Oakley group 2 (RFC 2409, 6.2): 1024 bits, which OpenSSL refuses at its default security level, as it does some UCM62xx.
-_WEAK_PRIME = int(
+_WEAK_PRIME = bytes.fromhex(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
     "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
-    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
-    16,
+    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF"
 )
 
 
@@ -64,6 +63,12 @@ def self_signed(names: Sequence[str], *, legacy: bool = False) -> Certificate:
     return Certificate(certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode(), pin)
 
 
+def _weak_parameters() -> str:
+    """Diffie-Hellman parameters as PEM (PKCS #3: a sequence of prime and generator); by hand, since `cryptography` gives them up."""
+    der = b"\x30\x81\x87" + b"\x02\x81\x81\x00" + _WEAK_PRIME + b"\x02\x01\x02"
+    return f"-----BEGIN DH PARAMETERS-----\n{base64.encodebytes(der).decode()}-----END DH PARAMETERS-----\n"
+
+
 def server_context(certificate: Certificate, folder: Path, *, legacy: bool = False) -> ssl.SSLContext:
     """A server's TLS context. ``legacy``: TLS 1.2 with a weak Diffie-Hellman key only (field guide 1). Writes PEM files into ``folder``."""
     chain, key = folder / "certificate.pem", folder / "key.pem"
@@ -74,8 +79,7 @@ def server_context(certificate: Certificate, folder: Path, *, legacy: bool = Fal
     context.load_cert_chain(chain, key)
     if legacy:
         parameters = folder / "dh.pem"
-        numbers = dh.DHParameterNumbers(_WEAK_PRIME, 2)
-        parameters.write_bytes(numbers.parameters().parameter_bytes(serialization.Encoding.PEM, serialization.ParameterFormat.PKCS3))
+        parameters.write_text(_weak_parameters())
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
         context.load_dh_params(str(parameters))

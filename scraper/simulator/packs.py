@@ -112,7 +112,7 @@ def _tiny(tar: tarfile.TarFile, _last: _Member) -> None:
 
 def _bomb(tar: tarfile.TarFile, _last: _Member) -> None:
     entry = tarfile.TarInfo("2026-01/auto-1700000000-bomb-1.wav")
-    entry.size = 1 << 29
+    entry.size = 1 << 28
     tar.addfile(entry, _Zeros(entry.size))
 
 

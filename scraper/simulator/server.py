@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import ssl
@@ -11,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +24,7 @@ from .certificates import self_signed, server_context
 from .config import SimulatorConfig
 from .state import State
 
-_STOP_SECONDS = 10.0
+_WAIT_SECONDS = 10.0
 
 
 class _Protocol(H11Protocol):
@@ -54,6 +54,8 @@ class Simulator:
         self.api_old_url: str | None = None
         self._servers: list[uvicorn.Server] = []
         self._thread: threading.Thread | None = None
+        self._running = threading.Event()
+        self._end: Callable[[], object] | None = None
 
     @property
     def url(self) -> str:
@@ -61,7 +63,7 @@ class Simulator:
         return self._url(self.port)
 
     def start(self) -> None:
-        """Binds and begins to serve; returns at once, connections are taken from now on."""
+        """Binds and begins to serve; connections are taken from now on."""
         config = self.config
         context = self._tls()
         sockets, apps = [self._bind(config.port)], [build_app(self.state)]
@@ -73,13 +75,15 @@ class Simulator:
         self._servers = [_server(app, context) for app in apps]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(sockets)), name="simulated-ucm", daemon=True)
         self._thread.start()
+        if not self._running.wait(_WAIT_SECONDS):
+            raise RuntimeError("The simulated UCM's server did not start.")
 
     def stop(self) -> None:
-        """Ends the service; connections that are still open are cut. Leaves nothing behind."""
-        for server in self._servers:
-            server.should_exit = server.force_exit = True
-        if self._thread is not None:
-            self._thread.join(_STOP_SECONDS)
+        """Ends the service; connections that are still open are cut. Leaves nothing behind; a second call does nothing."""
+        if self._thread is not None and self._end is not None:
+            self._end()
+            self._end = None
+            self._thread.join(_WAIT_SECONDS)
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -94,7 +98,10 @@ class Simulator:
         return f"{'https' if self.config.tls else 'http'}://{host}:{port}"
 
     def _bind(self, port: int) -> socket.socket:
-        return socket.create_server((self.config.host, port), backlog=128)
+        listener = socket.create_server((self.config.host, port), backlog=128)
+        # asyncio does this only for sockets it made itself; without it each answer waits 40 ms for a delayed acknowledgement
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self.config.tls:
@@ -104,8 +111,16 @@ class Simulator:
         return server_context(certificate, self.state.folder, legacy=self.config.tls_legacy)
 
     async def _serve(self, sockets: list[socket.socket]) -> None:
-        tasks = [server.serve(sockets=[listener]) for server, listener in zip(self._servers, sockets, strict=True)]
-        await asyncio.gather(*tasks)
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        self._end = partial(loop.call_soon_threadsafe, over.set)
+        tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(self._servers, sockets, strict=True)]
+        self._running.set()
+        await over.wait()
+        for task in tasks:  # not uvicorn's own way out, which takes its time and waits for downloads to end
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for listener in sockets:
+            listener.close()
         for server in self._servers:
             for connection in list(server.server_state.connections):
                 if connection.transport is not None:
@@ -113,11 +128,9 @@ class Simulator:
 
 
 def _server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
-    # Nothing is logged: request lines hold telephone numbers.
-    logging.getLogger("uvicorn.error").disabled = True
     config = uvicorn.Config(
-        app, http=_Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False, server_header=False,
-        timeout_keep_alive=30,
+        app, http=_Protocol, ws="none", lifespan="off", server_header=False, timeout_keep_alive=30,
+        log_config=None, log_level="critical", access_log=False,  # request lines hold telephone numbers
     )  # fmt: skip
     config.load()
     config.ssl = context

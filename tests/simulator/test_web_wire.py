@@ -29,9 +29,9 @@ def test_list_has_the_documented_fields_newest_first(pbx):
 
 
 def test_pages_cover_the_list_once_and_end(pbx):
-    found = [row["n"] for page in (1, 2, 3) for row in pbx.cgi("listFile", type="voice_recording", item_num=5, page=page)["response"]["voice_recording"]]
-    assert len(found) == len(set(found)) == 12
-    assert pbx.cgi("listFile", type="voice_recording", item_num=5, page=4)["response"]["voice_recording"] == []
+    pages = [pbx.cgi("listFile", type="voice_recording", item_num=5, page=page)["response"]["voice_recording"] for page in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [5, 5, 2, 0]
+    assert len({row["n"] for page in pages for row in page}) == 12
 
 
 def test_each_class_has_a_list_and_an_archive_of_its_own(start):
@@ -70,12 +70,13 @@ def test_the_archive_is_the_same_every_time(start):
 
 
 @pytest.mark.parametrize(
-    ("paths", "pattern"), [("month", "2026-0"), ("dir", "data/monitor/2026-0"), ("none", "auto-"), ("absolute", "/var/spool/asterisk/monitor/2026-0")]
+    ("paths", "pattern"),
+    [("month", "2026-0"), ("dir", "data/monitor/2026-0"), ("none", "auto-"), ("absolute", "/var/spool/asterisk/monitor/2026-0")],
 )
 def test_paths_inside_the_archive(start, paths, pattern):
     pbx = start(archive_paths=paths)
     pbx.sign_in()
-    names = tarfile.open(fileobj=io.BytesIO(pbx.archive().content)).getnames()
+    names = list(members(pbx.archive().content))
     assert len(names) == 12
     assert all(name.startswith(pattern) for name in names)
 
@@ -135,7 +136,8 @@ def test_master_csv_has_the_documented_headers_in_any_order(start, columns):
     assert pbx.cgi("reloadCDRRecordFile", reflush_Record="all")["status"] == 0
     text = pbx.get("downloadFile", type="cdr_recording", data="Master.csv", _location="cdr").text
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert {"Caller Number", "Callee Number", "Answered by", "Start Time", "Talk Time (s)", "Disposition", "Unique ID", "Action Type"} <= set(rows[0])
+    documented = "Caller Number,Callee Number,Answered by,Start Time,Talk Time (s),Disposition,Unique ID,Action Type"
+    assert set(documented.split(",")) <= set(rows[0])
     assert ("Recording Files" in rows[0]) == (columns == "recordfiles")
     assert any(row["Disposition"] == "ANSWERED" and int(row["Talk Time (s)"]) > 0 for row in rows)
 
