@@ -6,17 +6,24 @@ import { h } from "./dom.js";
 import { downloadOne, downloadTable, tell } from "./downloads.js";
 import { message, modal } from "./feedback.js";
 import { text } from "./labels.js";
+import { pagination } from "./pagination.js";
 import { rangeFilter } from "./picker.js";
 import { KINDS } from "./recordings.js";
-import { pagination, table } from "./table.js";
+import { table } from "./table.js";
 import { cgi } from "./wire.js";
 
 const ROWS = 10;
-const STATUS_ICONS = { ANSWERED: ["check-circle", "answered"], "NO ANSWER": ["exclamation-circle", "missed"], BUSY: ["close-circle", "missed"], FAILED: ["close-circle", "failed"] };
+const STATUS_ICONS = {
+  ANSWERED: ["check-circle", "answered"],
+  "NO ANSWER": ["exclamation-circle", "missed"],
+  BUSY: ["close-circle", "missed"],
+  FAILED: ["close-circle", "failed"],
+};
 
 export const cdrPage = (container) => new Calls(container).load();
 
-const clock = (seconds) => [3600, 60, 1].map((unit, i) => String(Math.floor(seconds / unit) % (i ? 60 : 100)).padStart(2, "0")).join(":");
+const two = (number) => String(Math.floor(number)).padStart(2, "0");
+const clock = (seconds) => [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(two).join(":");
 
 class Calls {
   constructor(container) {
@@ -42,7 +49,11 @@ class Calls {
       this.load();
     };
     const list = table({
-      columns: this.columns(), rows: this.rows, keyOf: (row) => row.id, loading: this.loading, expandable: true,
+      columns: this.columns(),
+      rows: this.rows,
+      keyOf: (row) => row.id,
+      loading: this.loading,
+      expandable: true,
       pagination: pagination({ page: this.page, size: ROWS, total: this.total, sizes: [ROWS] }, turn),
     });
     const toggle = () => {
@@ -51,21 +62,27 @@ class Calls {
     };
     const shown = this.filterShown;
     const display = button(shown ? text.hideFilter : text.displayFilter, { iconName: "filter", extra: "display-filter", onClick: toggle });
-    const bar = h("div.function-buttons", {}, h("div.top-button", {}, this.buttons()), display);
+    const title = h("div.content-title", {}, h("span", {}, text.cdr), display);
+    const bar = h("div.function-buttons", {}, h("div.top-button.top-button-tight", {}, this.buttons()));
     const hint = Object.keys(this.filter).length ? null : h("p.cdr-hint", {}, text.thisMonth);
-    this.container.replaceChildren(h("div.app-content-main", {}, h("div.content-title", {}, text.cdr), h("div.content-panel", {}, bar, shown && this.filterPanel(), hint, list)));
+    const panel = h("div.content-panel", {}, bar, shown && this.filterPanel(), hint, list);
+    this.container.replaceChildren(h("div.app-content-main", {}, title, panel));
   }
 
   buttons() {
     const filtered = Object.keys(this.filter).length > 0;
-    const del = (label, disabled, parameters) => button(label, { iconName: "delete", disabled, onClick: () => this.remove(parameters) });
-    const all = [del(text.delRecords, false, {}), button(text.downloadRecords, { kind: "primary", iconName: "download", onClick: downloadAll })];
+    const del = (label, disabled, parameters) => button(label, { disabled, onClick: () => this.remove(parameters) });
+    const all = [del(text.delRecords, false, {}), button(text.downloadRecords, { kind: "primary", onClick: downloadAll })];
     const found = [
       del(text.delFound, !filtered, { condition: 1, ...this.filter }),
-      button(text.downloadFound, { iconName: "download", disabled: !filtered, onClick: () => downloadFound(this.filter) }),
+      button(text.downloadFound, { disabled: !filtered, onClick: () => downloadFound(this.filter) }),
     ];
     const order = config.delete_moved ? [all[1], found[1], all[0], found[0]] : [all[0], found[0], all[1], found[1]];
-    return [...order, button(text.automatic, { onClick: () => notSimulated(text.automatic) }), button(text.settings, { onClick: () => notSimulated(text.settings) })];
+    return [
+      ...order,
+      button(text.automatic, { onClick: () => notSimulated(text.automatic) }),
+      button(text.settings, { onClick: () => notSimulated(text.settings) }),
+    ];
   }
 
   filterPanel() {
@@ -78,17 +95,14 @@ class Calls {
 
   columns() {
     return [
-      { title: text.status, render: (row) => {
-        const [name, marks] = STATUS_ICONS[row.disposition] ?? ["info-circle", "unknown"];
-        return icon(name, { extra: `cdr-status cdr-status-${marks}`, title: row.disposition });
-      } },
+      { title: text.status, render: statusIcon },
       { title: text.from, render: (row) => row.src },
       { title: text.to, render: (row) => row.dst },
       { title: text.action, render: (row) => row.action_type },
       { title: text.startTime, render: (row) => row.start },
       { title: text.callTime, render: (row) => clock(row.call_time) },
       { title: text.talkTime, render: (row) => clock(row.talk_time) },
-      { title: text.options, render: (row) => (row.recordings ? h("span.cdr-tape", { title: text.files, onClick: () => showFiles(row.recordfiles) }, h("span.sprite.sprite-tape"), h("span", {}, String(row.recordings))) : "-") },
+      { title: text.options, render: (row) => (row.recordings ? tape(row) : "-") },
     ];
   }
 
@@ -103,6 +117,16 @@ class Calls {
     this.page = 1;
     this.load();
   }
+}
+
+function statusIcon(row) {
+  const [name, marks] = STATUS_ICONS[row.disposition] ?? ["info-circle", "unknown"];
+  return icon(name, { extra: `cdr-status cdr-status-${marks}`, title: row.disposition });
+}
+
+function tape(row) {
+  const props = { title: text.files, onClick: () => showFiles(row.recordfiles) };
+  return h("span.cdr-tape", props, h("span.sprite.sprite-tape"), h("span", {}, String(row.recordings)));
 }
 
 function downloadAll() {
@@ -125,7 +149,8 @@ function typeOf(path) {
 }
 
 function showFiles(paths) {
-  const rows = paths.map((path) => h("li", {}, h("span", {}, path), h("span.sprite.sprite-download", { title: text.download, onClick: () => downloadOne(typeOf(path), path) })));
+  const get = (path) => h("span.sprite.sprite-download", { title: text.download, onClick: () => downloadOne(typeOf(path), path) });
+  const rows = paths.map((path) => h("li", {}, h("span", {}, path), get(path)));
   const dialog = modal({ title: text.files, body: h("ul.cdr-files", {}, rows) });
   dialog.update({ footer: [button(text.close, { onClick: dialog.close })] });
 }

@@ -6,13 +6,24 @@ import { KINDS } from "./recordings.js";
 import { cgi } from "./wire.js";
 
 function tile(label, value) {
-  return h("div.ant-card.ant-card-bordered.tile", {}, h("div.ant-card-body", {}, h("div.tile-value", {}, value), h("div.tile-label", {}, label)));
+  return h(
+    "div.ant-card.ant-card-bordered.tile",
+    {},
+    h("div.ant-card-body", {}, h("div.tile-value", {}, value), h("div.tile-label", {}, label)),
+  );
 }
 
 export async function dashboardPage(container) {
   const render = (recordings, calls) => container.replaceChildren(h("div.app-content-main", {},
     h("div.content-title", {}, text.dashboard),
-    h("div.tiles", {}, tile(text.model, "UCM6304"), tile(text.firmware, "1.0.27.12"), tile(text.recordingCount, recordings), tile(text.callCount, calls)),
+    h(
+      "div.tiles",
+      {},
+      tile(text.model, "UCM6304"),
+      tile(text.firmware, "1.0.27.12"),
+      tile(text.recordingCount, recordings),
+      tile(text.callCount, calls),
+    ),
     h("div.content-panel", {}, h("p", {}, text.simulated))));
   render("…", "…");
   const filter = JSON.stringify({ list_dir: 0, list_file: 1, file_suffix: ["mp3", "wav"] });
@@ -24,5 +35,7 @@ export async function dashboardPage(container) {
 }
 
 export const emptyPage = (title) => (container) => {
-  container.replaceChildren(h("div.app-content-main", {}, h("div.content-title", {}, text[title]), h("div.content-panel", {}, h("p", {}, text.notSimulated))));
+  container.replaceChildren(
+    h("div.app-content-main", {}, h("div.content-title", {}, text[title]), h("div.content-panel", {}, h("p", {}, text.notSimulated))),
+  );
 };

@@ -5,12 +5,12 @@ import { config } from "./config.js";
 import { delay, h } from "./dom.js";
 import { message, modal } from "./feedback.js";
 import { fileButtons, text } from "./labels.js";
-import { cgi, cgiUrl, downloadByLink, downloadByLocation } from "./wire.js";
+import { cgi, cgiUrl, downloadByLink, downloadByLocation, NETWORK } from "./wire.js";
 
 const POLL_MILLISECONDS = 500;
 
 export function tell(answer) {
-  message("error", answer.status === "network" ? text.network : `${text.failed} (${answer.status})`);
+  message("error", answer.status === NETWORK ? text.network : `${text.failed} (${answer.status})`);
 }
 
 // Resolves to the status that packing ended with. alive() tells whether anybody still waits for it.
@@ -34,6 +34,7 @@ async function withToast(page, { type, data, archive }) {
   const close = message("loading", text.packing);
   const status = await packed(type, data, archive, () => page.isConnected);
   close();
+  if (!page.isConnected) return;
   if (status === 0) downloadByLocation(cgiUrl("downloadFile", { type, data: archive }));
   else if (status !== null) message("error", text.packFailed);
 }
@@ -41,15 +42,19 @@ async function withToast(page, { type, data, archive }) {
 async function withModal(page, { type, data, archive }) {
   let open = true;
   const url = cgiUrl("downloadFile", { type, data: archive });
-  const dialog = modal({ title: data === archive ? fileButtons.downloadAll : fileButtons.download, body: waiting(), onClose: () => { open = false; } });
+  const title = data === archive ? fileButtons.downloadAll : fileButtons.download;
+  const dialog = modal({ title, body: waiting(), onClose: () => { open = false; } });
   const download = () => {
     downloadByLink(url, archive);
     dialog.close();
   };
-  const footer = (busy) => [button(text.cancel, { onClick: dialog.close }), button(text.download, { kind: "primary", disabled: busy, loading: busy, onClick: download })];
+  const footer = (busy) => [
+    button(text.cancel, { onClick: dialog.close }),
+    button(text.download, { kind: "primary", disabled: busy, loading: busy, onClick: download }),
+  ];
   dialog.update({ footer: footer(true) });
   const status = await packed(type, data, archive, () => page.isConnected && open);
-  if (!open || status === null) return;
+  if (!open || !page.isConnected || status === null) return;
   if (status === 0) {
     dialog.update({ body: ready(), footer: footer(false) });
   } else {

@@ -40,8 +40,19 @@ export function modal({ title, body, footer, width = 520, onClose = () => {} }) 
   const id = `${antd3 ? "rcDialogTitle" : "rc_dialog_title_"}${modalCount}`;
   const bodyNode = h("div.ant-modal-body");
   const footerNode = h("div.ant-modal-footer");
-  const closeButton = h("button.ant-modal-close", { type: "button", "aria-label": "Close", onClick: () => close() }, h("span.ant-modal-close-x", {}, icon("close", { extra: "ant-modal-close-icon" })));
-  const content = h("div.ant-modal-content", {}, closeButton, h("div.ant-modal-header", {}, h("div.ant-modal-title", { id }, title)), bodyNode, footerNode);
+  const closeButton = h(
+    "button.ant-modal-close",
+    { type: "button", "aria-label": "Close", onClick: () => close() },
+    h("span.ant-modal-close-x", {}, icon("close", { extra: "ant-modal-close-icon" })),
+  );
+  const content = h(
+    "div.ant-modal-content",
+    {},
+    closeButton,
+    h("div.ant-modal-header", {}, h("div.ant-modal-title", { id }, title)),
+    bodyNode,
+    footerNode,
+  );
   const { root, wrap, mask } = shell("", width, content);
   wrap.setAttribute("aria-labelledby", id);
   portal(root);
@@ -67,9 +78,24 @@ export function confirm(words) {
       host.remove();
       resolve(value);
     };
-    const question = h("div.ant-modal-confirm-body", {}, icon("exclamation-circle"), h("span.ant-modal-confirm-title", {}, words), h("div.ant-modal-confirm-content"));
-    const buttons = h("div.ant-modal-confirm-btns", {}, button(text.cancel, { onClick: answer(false) }), button(text.ok, { kind: "primary", onClick: answer(true) }));
-    const content = h("div.ant-modal-content", {}, h("div.ant-modal-body", {}, h("div.ant-modal-confirm-body-wrapper", {}, question, buttons)));
+    const question = h(
+      "div.ant-modal-confirm-body",
+      {},
+      icon("exclamation-circle"),
+      h("span.ant-modal-confirm-title", {}, words),
+      h("div.ant-modal-confirm-content"),
+    );
+    const buttons = h(
+      "div.ant-modal-confirm-btns",
+      {},
+      button(text.cancel, { onClick: answer(false) }),
+      button(text.ok, { kind: "primary", onClick: answer(true) }),
+    );
+    const content = h(
+      "div.ant-modal-content",
+      {},
+      h("div.ant-modal-body", {}, h("div.ant-modal-confirm-body-wrapper", {}, question, buttons)),
+    );
     const host = portal(shell("ant-modal-confirm ant-modal-confirm-confirm", 416, content).root);
   });
 }
@@ -83,9 +109,18 @@ export function popconfirm(anchor, words) {
       resolve(value);
     };
     const question = h("div.ant-popover-message", {}, icon("exclamation-circle"), h("div.ant-popover-message-title", {}, words));
-    const buttons = h("div.ant-popover-buttons", {}, button(text.cancel, { extra: "ant-btn-sm", onClick: answer(false) }), button(text.ok, { kind: "primary", extra: "ant-btn-sm", onClick: answer(true) }));
+    const buttons = h(
+      "div.ant-popover-buttons",
+      {},
+      button(text.cancel, { extra: "ant-btn-sm", onClick: answer(false) }),
+      button(text.ok, { kind: "primary", extra: "ant-btn-sm", onClick: answer(true) }),
+    );
     const inner = h("div.ant-popover-inner", { role: "tooltip" }, h("div", {}, h("div.ant-popover-inner-content", {}, question, buttons)));
-    const popover = h("div.ant-popover.ant-popconfirm.ant-popover-placement-topRight", {}, h("div.ant-popover-content", {}, h("div.ant-popover-arrow"), inner));
+    const popover = h(
+      "div.ant-popover.ant-popconfirm.ant-popover-placement-topRight",
+      {},
+      h("div.ant-popover-content", {}, h("div.ant-popover-arrow"), inner),
+    );
     const box = anchor.getBoundingClientRect();
     popover.style.cssText = `right: ${window.innerWidth - box.right}px; bottom: ${window.innerHeight - box.top + 8}px`;
     const host = portal(popover);

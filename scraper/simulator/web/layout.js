@@ -15,10 +15,23 @@ const TOAST_MILLISECONDS = 8000;
 const MENU = [
   { title: text.dashboard, iconName: "dashboard", path: "/dashboard" },
   { title: text.extensions, iconName: "team", items: [] },
-  { title: text.callFeatures, iconName: "phone", items: [["/cdr/queueRecordingFile", text.queueRecordings], ["/cdr/conferenceRecordingFile", text.conferenceRecordings]] },
+  {
+    title: text.callFeatures,
+    iconName: "phone",
+    items: [["/cdr/queueRecordingFile", text.queueRecordings], ["/cdr/conferenceRecordingFile", text.conferenceRecordings]],
+  },
   { title: text.pbxSettings, iconName: "setting", items: [["/pbx-settings/recordingStorageSettings", text.storage]] },
   { title: text.systemSettings, iconName: "tool", items: [] },
-  { title: text.cdr, iconName: "file-text", items: [["/cdr/cdr", text.cdr], ["/cdr/callRate", text.callRate], ["/cdr/statistics", text.statistics], ["/cdr/recordingFile", text.recordings]] },
+  {
+    title: text.cdr,
+    iconName: "file-text",
+    items: [
+      ["/cdr/cdr", text.cdr],
+      ["/cdr/callRate", text.callRate],
+      ["/cdr/statistics", text.statistics],
+      ["/cdr/recordingFile", text.recordings],
+    ],
+  },
   { title: text.valueAdded, iconName: "appstore", items: [["/value-added-features/cdrApi", text.api]] },
 ];
 
@@ -43,8 +56,17 @@ function subMenu(entry, redraw) {
     redraw();
   };
   const label = h("span", {}, icon(entry.iconName), h("span", {}, entry.title));
-  const title = h("div.ant-menu-submenu-title", { role: "button", "aria-expanded": String(open), "aria-haspopup": "true", style: "padding-left: 24px", onClick: toggle }, label, h("i.ant-menu-submenu-arrow"));
-  const list = open && h("ul.ant-menu.ant-menu-sub.ant-menu-inline", { role: "menu" }, entry.items.map(([path, name]) => menuItem(path, name, 2)));
+  const title = h(
+    "div.ant-menu-submenu-title",
+    { role: "button", "aria-expanded": String(open), "aria-haspopup": "true", style: "padding-left: 24px", onClick: toggle },
+    label,
+    h("i.ant-menu-submenu-arrow"),
+  );
+  const list = open && h(
+    "ul.ant-menu.ant-menu-sub.ant-menu-inline",
+    { role: "menu" },
+    entry.items.map(([path, name]) => menuItem(path, name, 2)),
+  );
   const marks = `${open ? "ant-menu-submenu-open" : ""} ${here ? "ant-menu-submenu-selected" : ""}`;
   return h("li.ant-menu-submenu.ant-menu-submenu-inline", { role: antd3 ? "menuitem" : null, class: marks }, title, list);
 }
@@ -67,8 +89,19 @@ function header() {
     await signOut();
     navigate("/login", { replace: true });
   };
-  const account = h("div.header-account", {}, icon("user"), h("span.header-user", {}, userName() ?? ""), h("a.header-logout", { onClick: leave }, text.signOut));
-  return h("header.ant-layout-header", {}, h("div.header-logo", {}, h("span.brand-mark"), h("span", {}, "UCM"), h("small", {}, "simulated")), account);
+  const account = h(
+    "div.header-account",
+    {},
+    icon("user"),
+    h("span.header-user", {}, userName() ?? ""),
+    h("a.header-logout", { onClick: leave }, text.signOut),
+  );
+  return h(
+    "header.ant-layout-header",
+    {},
+    h("div.header-logo", {}, h("span.brand-mark"), h("span", {}, "UCM"), h("small", {}, "simulated")),
+    account,
+  );
 }
 
 let bannerSeen = false;
@@ -85,13 +118,22 @@ function lateBanner(slot) {
 
 // A green toast and Apply Changes float over the page's buttons. The toast goes after a while; the button stays until it is clicked.
 function overlay() {
-  message("success", text.applied, TOAST_MILLISECONDS);
+  document.body.classList.add("has-overlay");
+  message("success", text.saved, TOAST_MILLISECONDS);
   const apply = button(text.apply, { kind: "danger", onClick: () => cgi("applyChanges").then(() => host.remove()) });
-  const host = portal(h("div.apply-changes", {}, apply));
+  const notice = h("div", {}, h("div.ant-notification-notice-message", {}, text.toApply), h("span.ant-notification-notice-btn", {}, apply));
+  const content = h("div.ant-notification-notice-content", {}, notice);
+  const host = portal(h("div.ant-notification.ant-notification-topLeft", {}, h("div", {}, h("div.ant-notification-notice", {}, content))));
+}
+
+function openOwnMenu() {
+  const own = MENU.find((entry) => entry.items?.some(([path]) => path === window.location.pathname));
+  if (own) opened.add(own.title);
 }
 
 // Renders the frame into root and returns the element that the page fills.
 export function layout(root) {
+  openOwnMenu();
   const banner = h("div.security-banner");
   const page = h("div.app-page");
   const content = h("main.ant-layout-content", {}, banner, page);

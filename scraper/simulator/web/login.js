@@ -19,8 +19,17 @@ function field(id, kind, placeholder, iconName) {
   const affix = h("span.ant-input-affix-wrapper.ant-input-affix-wrapper-lg", {}, h("span.ant-input-prefix", {}, icon(iconName)), input);
   const explain = h(antd3 ? "div.ant-form-explain" : "div.ant-form-item-explain", { style: "display: none" });
   const control = antd3
-    ? h("div.ant-col.ant-form-item-control-wrapper", {}, h("div.ant-form-item-control", {}, h("span.ant-form-item-children", {}, affix), explain))
-    : h("div.ant-col.ant-form-item-control", {}, h("div.ant-form-item-control-input", {}, h("div.ant-form-item-control-input-content", {}, affix)), explain);
+    ? h(
+      "div.ant-col.ant-form-item-control-wrapper",
+      {},
+      h("div.ant-form-item-control", {}, h("span.ant-form-item-children", {}, affix), explain),
+    )
+    : h(
+      "div.ant-col.ant-form-item-control",
+      {},
+      h("div.ant-form-item-control-input", {}, h("div.ant-form-item-control-input-content", {}, affix)),
+      explain,
+    );
   const node = h("div.ant-row.ant-form-item", {}, control);
   const refuse = (words) => {
     node.classList.toggle("ant-form-item-has-error", Boolean(words));
@@ -44,13 +53,23 @@ function submitButton(label) {
 
 function captchaWidget(dispose) {
   const token = h("textarea.g-recaptcha-response", { id: "g-recaptcha-response", name: "g-recaptcha-response", style: "display: none" });
-  const frame = h("iframe", { title: "reCAPTCHA", src: "/recaptcha/api2/anchor", width: "304", height: "78", frameborder: "0", scrolling: "no" });
+  const frame = h(
+    "iframe",
+    { title: "reCAPTCHA", src: "/recaptcha/api2/anchor", width: "304", height: "78", frameborder: "0", scrolling: "no" },
+  );
   const listen = (event) => {
     if (event.origin === window.location.origin && event.data?.token) token.value = event.data.token;
   };
   window.addEventListener("message", listen);
   dispose.push(() => window.removeEventListener("message", listen));
-  return { node: h("div.g-recaptcha", { "data-sitekey": "simulated-site-key" }, h("div", { style: "width: 304px; height: 78px" }, h("div", {}, frame), token)), token };
+  return {
+    node: h(
+      "div.g-recaptcha",
+      { "data-sitekey": "simulated-site-key" },
+      h("div", { style: "width: 304px; height: 78px" }, h("div", {}, frame), token),
+    ),
+    token,
+  };
 }
 
 function refusal(answer) {
@@ -92,7 +111,14 @@ export function loginPage(container) {
       message("error", refusal(answer));
     }
   };
-  const form = h("form.ant-form.ant-form-horizontal", { onSubmit, novalidate: true }, user.node, password.node, captchaSlot, h("div.ant-form-item", {}, submit.holder));
+  const form = h(
+    "form.ant-form.ant-form-horizontal",
+    { onSubmit, novalidate: true },
+    user.node,
+    password.node,
+    captchaSlot,
+    h("div.ant-form-item", {}, submit.holder),
+  );
   container.replaceChildren(card(text.welcome, form));
   return () => dispose.forEach((end) => end());
 }
@@ -117,6 +143,10 @@ function extraStep(container, user, kind) {
     event.preventDefault();
     fields.forEach((each) => each.refuse(each.input.value ? "" : text.required));
     if (fields.some((each) => !each.input.value)) return;
+    if (fields.length === 2 && first.input.value !== second.input.value) {
+      second.refuse(text.differ);
+      return;
+    }
     submit.busy(true);
     const answer = await cgi("loginExtra", kind === "otp" ? { code: code.input.value } : { password: first.input.value }, { quiet: true });
     submit.busy(false);
@@ -128,6 +158,12 @@ function extraStep(container, user, kind) {
     navigate("/dashboard");
   };
   const hint = h("p.login-hint", {}, kind === "otp" ? text.codeHint : text.changeHint);
-  const form = h("form.ant-form.ant-form-horizontal", { onSubmit, novalidate: true }, hint, fields.map((each) => each.node), h("div.ant-form-item", {}, submit.holder));
+  const form = h(
+    "form.ant-form.ant-form-horizontal",
+    { onSubmit, novalidate: true },
+    hint,
+    fields.map((each) => each.node),
+    h("div.ant-form-item", {}, submit.holder),
+  );
   container.replaceChildren(card(text.welcome, form));
 }

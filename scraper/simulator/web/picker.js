@@ -19,7 +19,18 @@ function parse(typed, closing) {
 // A date input. value: "YYYY-MM-DD HH:MM" or ""; onChange(value).
 export function datePicker({ placeholder, value, closing = false, onChange }) {
   const mark = antd3 ? "ant-calendar-picker-input" : "";
-  const input = h("input", { class: antd3 ? `${mark} ant-input` : "", placeholder, title: value, value, readonly: true, autocomplete: "off", size: antd3 ? null : "16" });
+  const input = h(
+    "input",
+    {
+      class: antd3 ? `${mark} ant-input` : "",
+      placeholder,
+      title: value,
+      value,
+      readonly: true,
+      autocomplete: "off",
+      size: antd3 ? null : "16",
+    },
+  );
   const node = antd3
     ? h("span.ant-calendar-picker", {}, h("div", {}, input, icon("calendar", { extra: "ant-calendar-picker-icon" })))
     : h("div.ant-picker", {}, h("div.ant-picker-input", {}, input, h("span.ant-picker-suffix", {}, icon("calendar"))));
@@ -68,18 +79,39 @@ function calendar(anchor, value, choose) {
   };
   const draw = () => month.replaceChildren(...panel(year, index, value, move, choose));
   draw();
-  if (!antd3) return portal(h("div.ant-picker-dropdown.ant-picker-dropdown-placement-bottomLeft", { style }, h("div.ant-picker-panel-container", {}, h("div.ant-picker-panel", {}, h("div.ant-picker-date-panel", {}, month)))));
-  const typed = h("input.ant-calendar-input", { placeholder: text.startDate, value, onKeydown: (event) => event.key === "Enter" && choose(event.target.value) });
+  if (!antd3) return portal(
+    h(
+      "div.ant-picker-dropdown.ant-picker-dropdown-placement-bottomLeft",
+      { style },
+      h("div.ant-picker-panel-container", {}, h("div.ant-picker-panel", {}, h("div.ant-picker-date-panel", {}, month))),
+    ),
+  );
+  const typed = h(
+    "input.ant-calendar-input",
+    { placeholder: text.startDate, value, onKeydown: (event) => event.key === "Enter" && choose(event.target.value) },
+  );
   const typing = h("div.ant-calendar-input-wrap", {}, h("div.ant-calendar-date-input-wrap", {}, typed));
-  const host = portal(h("div.ant-calendar-picker-container", { style }, h("div.ant-calendar", {}, h("div.ant-calendar-panel", {}, typing, month))));
+  const host = portal(
+    h("div.ant-calendar-picker-container", { style }, h("div.ant-calendar", {}, h("div.ant-calendar-panel", {}, typing, month))),
+  );
   typed.focus();
   return host;
 }
 
 function panel(year, index, value, move, choose) {
   const mark = antd3 ? "ant-calendar" : "ant-picker";
-  const step = (way, by, sign) => h("button", { type: "button", tabindex: "-1", class: `${mark}-header-${way}-btn`, onClick: () => move(by) }, sign);
-  const head = h(`div.${mark}-header`, {}, step("prev", -1, "‹"), h(`div.${mark}-header-view`, {}, `${year}-${two(index)}`), step("next", 1, "›"));
+  const step = (way, by, sign) => h(
+    "button",
+    { type: "button", tabindex: "-1", class: `${mark}-header-${way}-btn`, onClick: () => move(by) },
+    sign,
+  );
+  const head = h(
+    `div.${mark}-header`,
+    {},
+    step("prev", -1, "‹"),
+    h(`div.${mark}-header-view`, {}, `${year}-${two(index)}`),
+    step("next", 1, "›"),
+  );
   const lead = (new Date(Date.UTC(year, index - 1, 1)).getUTCDay() + 6) % 7;
   const days = new Date(Date.UTC(year, index, 0)).getUTCDate();
   const cells = Array.from({ length: Math.ceil((lead + days) / 7) * 7 }, (_, i) => cell(i - lead + 1));
@@ -87,7 +119,11 @@ function panel(year, index, value, move, choose) {
     if (day < 1 || day > days) return h("td", { class: `${mark}-cell` });
     const title = `${year}-${two(index)}-${two(day)}`;
     const marks = `${mark}-cell ${mark}-cell-in-view ${value.startsWith(title) ? `${mark}-cell-selected` : ""}`;
-    return h("td", { title, class: marks, onClick: () => choose(title) }, h("div", { class: antd3 ? "ant-calendar-date" : "ant-picker-cell-inner" }, String(day)));
+    return h(
+      "td",
+      { title, class: marks, onClick: () => choose(title) },
+      h("div", { class: antd3 ? "ant-calendar-date" : "ant-picker-cell-inner" }, String(day)),
+    );
   }
   const weeks = Array.from({ length: cells.length / 7 }, (_, i) => h("tr", {}, cells.slice(7 * i, 7 * i + 7)));
   return [head, h("table", { class: antd3 ? "ant-calendar-table" : "ant-picker-content" }, h("tbody", {}, weeks))];

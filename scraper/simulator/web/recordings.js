@@ -6,21 +6,28 @@ import { h } from "./dom.js";
 import { downloadOne, packAndDownload, tell } from "./downloads.js";
 import { confirm, message, modal, popconfirm } from "./feedback.js";
 import { fileButtons, text } from "./labels.js";
+import { pagination } from "./pagination.js";
 import { rangeFilter } from "./picker.js";
-import { pagination, table } from "./table.js";
+import { table } from "./table.js";
 import { cgi, cgiUrl } from "./wire.js";
 
 export const KINDS = {
   recordings: { type: "voice_recording", pack: "cdr_pack", all: "allCdrRecordFiles.tgz", batch: "batchCdrRecordFiles.tgz" },
   queueRecordings: { type: "queue_recording", pack: "queue_pack", all: "allQueueRecordFiles.tgz", batch: "batchQueueRecordFiles.tgz" },
-  conferenceRecordings: { type: "meetme_recording", pack: "meetme_pack", all: "allMeetmeRecordFiles.tgz", batch: "batchMeetmeRecordFiles.tgz" },
+  conferenceRecordings: {
+    type: "meetme_recording",
+    pack: "meetme_pack",
+    all: "allMeetmeRecordFiles.tgz",
+    batch: "batchMeetmeRecordFiles.tgz",
+  },
 };
 
 export const recordingsPage = (title) => (container) => new Recordings(container, title, KINDS[title]).load();
 
 class Recordings {
   constructor(container, title, kind) {
-    Object.assign(this, { container, title, kind, rows: [], total: 0, page: 1, size: config.page_sizes[0], ticked: new Set(), loading: true, range: {}, asked: 0 });
+    Object.assign(this, { container, title, kind, rows: [], total: 0, page: 1, size: config.page_sizes[0] });
+    Object.assign(this, { ticked: new Set(), loading: true, range: {}, asked: 0 });
   }
 
   async load() {
@@ -29,7 +36,8 @@ class Recordings {
     const filter = { list_dir: 0, list_file: 1, file_suffix: ["mp3", "wav"], ...this.range };
     this.asked += 1;
     const asked = this.asked;
-    const answer = await cgi("listFile", { type: this.kind.type, filter: JSON.stringify(filter), item_num: this.size, page: this.page, sidx: "d", sord: "desc" });
+    const paging = { item_num: this.size, page: this.page, sidx: "d", sord: "desc" };
+    const answer = await cgi("listFile", { type: this.kind.type, filter: JSON.stringify(filter), ...paging });
     if (asked !== this.asked || !this.container.isConnected) return;
     this.loading = false;
     if (answer.status === 0) {
@@ -43,12 +51,20 @@ class Recordings {
   }
 
   render() {
+    const paging = { page: this.page, size: this.size, total: this.total, sizes: config.page_sizes };
     const list = table({
-      columns: this.columns(), rows: this.rows, keyOf: (row) => row.n, loading: this.loading, ticked: this.ticked, onTick: (keys, on) => this.tick(keys, on),
-      pagination: pagination({ page: this.page, size: this.size, total: this.total, sizes: config.page_sizes }, (page, size) => this.turn(page, size)),
+      columns: this.columns(),
+      rows: this.rows,
+      keyOf: (row) => row.n,
+      loading: this.loading,
+      ticked: this.ticked,
+      onTick: (keys, on) => this.tick(keys, on),
+      pagination: pagination(paging, (page, size) => this.turn(page, size)),
     });
     const bar = h("div.function-buttons", {}, h("div.top-button", {}, this.buttons()), config.date_filter && this.filter());
-    this.container.replaceChildren(h("div.app-content-main", {}, h("div.content-title", {}, text[this.title]), h("div.content-panel", {}, bar, list)));
+    this.container.replaceChildren(
+      h("div.app-content-main", {}, h("div.content-title", {}, text[this.title]), h("div.content-panel", {}, bar, list)),
+    );
   }
 
   buttons() {

@@ -1,6 +1,6 @@
 // Who is signed in. The server's own cookie carries the session; the page adds username and user_id, which single downloads need.
 
-import { cgi, onSessionEnded } from "./wire.js";
+import { cgi, NETWORK, onSessionEnded } from "./wire.js";
 import { md5hex } from "./md5.js";
 
 const POLL_MILLISECONDS = 30_000;
@@ -17,7 +17,7 @@ export const userName = () => cookie("username");
 export async function isSignedIn() {
   if (!userName()) return false;
   const answer = await cgi("getUserInfo", {}, { quiet: true });
-  return answer.status === 0;
+  return answer.status === 0 || answer.status === NETWORK; // only the PBX's own word ends a session
 }
 
 // The password step alone: the answer of login, or of challenge where that one already refuses.
