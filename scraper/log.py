@@ -24,7 +24,7 @@ __all__ = ["hide", "logger", "mask", "scrub", "setup"]
 
 _NUMBER = re.compile(r"\+?\d{3,}(?=\d\d)")
 #: Names that the configuration or this program gave, by which lines are found again: no caller's number is in them.
-_OURS = frozenset({"ucm", "action", "run_id"})
+_OURS = frozenset({"ucm", "action", "run"})
 #: A secret shorter than this is hidden only where it stands as a word, so that it doesn't shred every line.
 _SHORT = 4
 HIDDEN = "***"

@@ -89,7 +89,7 @@ class PlainProgress:
             of = f" of {megabytes(self._total)} ({self._received / self._total:.0%})" if self._total else ""
             parts.append(f"{megabytes(self._received)}{of}, {megabytes(int(rate))}/s")
         if self._recordings:
-            parts.append(f"{self._recordings} recordings")
+            parts.append(f"{self._recordings:,} recordings")
         return f": {', '.join(parts)}" if parts else ""
 
     def _tell(self, line: str) -> None:
@@ -99,8 +99,8 @@ class PlainProgress:
 
 
 def megabytes(size: int) -> str:
-    """``12.3 MB``."""
-    return f"{size / 1e6:.1f} MB"
+    """``1,012.3 MB``: grouped, so that the log doesn't take it for a phone number."""
+    return f"{size / 1e6:,.1f} MB"
 
 
 class RichProgress:
@@ -156,7 +156,7 @@ class RichProgress:
                 self._display.stop()
 
     def _amount(self) -> str:
-        return " · ".join(filter(None, (self._download, f"{self._recordings} recordings" if self._recordings else "")))
+        return " · ".join(filter(None, (self._download, f"{self._recordings:,} recordings" if self._recordings else "")))
 
 
 def for_stderr(emit: Callable[[str], None] | None = None) -> Progress:

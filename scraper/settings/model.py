@@ -110,23 +110,35 @@ class Tls(Section):
 
 
 class Labels(Section):
-    """Additional names of buttons and menu entries, where the PBX's web UI isn't in English."""
+    """Additional names of buttons, where the PBX's web UI isn't in English."""
 
-    cdr: Texts = Field(default=[], description="The sidebar's CDR.")
-    recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
     download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
     download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
-    download_all_records: Texts = Field(default=[], description="Download All Records on the CDR page.")
 
 
-class Web(Section):
-    """A PBX account for the web UI, with no more rights than CDR and recordings."""
+class User(Section):
+    """A name with a password, which may stand in a file of its own."""
 
-    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The web user.")
+    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The user's name.")
     password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(
-        default=None, description="Its password; with none, a person signs in with `ucm-scraper login`."
+        default=None, description="Its password. For the web UI it may be left out: a person signs in with `ucm-scraper login`."
     )
     password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
+        return checks.secret_from_file(raw, "password", info)
+
+    @property
+    def secret(self) -> str | None:
+        """The password in plain text."""
+        return self.password.get_secret_value() if self.password else None
+
+
+class Web(User):
+    """A PBX account for the web UI, with no more rights than CDR and recordings."""
+
     labels: Annotated[Labels, BeforeValidator(_empty_if_null)] = Field(
         default=Labels(), description="Additional names of buttons, where the web UI isn't in English; each a list."
     )
@@ -136,27 +148,14 @@ class Web(Section):
     pack_timeout_seconds: Seconds = Field(default=3600.0, description="How long the PBX may pack its recordings.")
     stall_timeout_seconds: Seconds = Field(default=120.0, description="How long a download may stand still.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "password", info)
 
-
-class Api(Section):
+class Api(User):
     """A user of the PBX's HTTPS API; not a web user."""
 
-    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The API user.")
-    password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(default=None, description="Its password.")
-    password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
     kind: Literal["auto", "https", "legacy", "off"] = Field(
         default="auto", description="auto, https (POST /api), legacy (GET /cdrapi and /recapi) or off."
     )
     url: Annotated[str, AfterValidator(checks.pbx_url)] | None = Field(default=None, description="Its address, where it differs from url.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "password", info)
 
     @model_validator(mode="after")
     def _needs_password(self) -> Self:
@@ -240,6 +239,6 @@ class Settings(Section):
         """Every secret in plain text, for the log to hide."""
         for ucm in self.ucms.values():
             for user in (ucm.web, ucm.api):
-                if user and user.password:
-                    yield user.password.get_secret_value()
+                if user and user.secret:
+                    yield user.secret
         yield from checks.password_in_url(self.catalog.url)
