@@ -1,0 +1,80 @@
+"""The command group, and the outermost boundary: every way to fail ends here in a sentence, a remedy and a documented exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scraper.cli import archive, config, files, run, simulate
+from scraper.cli.context import Invocation
+from scraper.errors import ExitCode, ScraperError
+
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_EPILOG = """\b
+Exit codes: 0 complete · 1 internal error · 2 usage or configuration · 3 gaps remain, or stopped ·
+4 sign-in refused · 5 a person is needed · 6 UCM unreachable or not trusted · 7 web UI not as expected ·
+8 storage · 9 another job holds this UCM · 10 safety stop."""
+
+
+class App(click.Group):
+    """A group in which no exception gets past."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it raises becomes an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ScraperError as error:
+            _say(f"{error.message}\n→ {error.remedy}")
+            ctx.exit(int(error.exit_code))
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _say("Stopped.")
+            ctx.exit(int(ExitCode.GAPS))
+        except Exception as error:  # noqa: BLE001 -- the outermost boundary
+            _say(unexpected(error))
+            ctx.exit(int(ExitCode.INTERNAL))
+
+
+def unexpected(error: Exception) -> str:
+    """One line for an error that nobody foresaw; its traceback goes to the log at debug."""
+    from scraper.log import logger
+
+    logger.bind(action="internal-error").opt(exception=error).debug("Internal error")
+    return f"Internal error ({type(error).__name__}). Run again with -v before the command to see where, and please report it."
+
+
+def _say(text: str) -> None:
+    from scraper.log import scrub
+
+    click.echo(f"ucm-scraper: {scrub(text)}", err=True)
+
+
+@click.group(cls=App, context_settings=_HELP, epilog=_EPILOG)
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="PATH", help="The configuration; else UCM_SCRAPER_CONFIG, else ./config.yaml."
+)
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv still more.")
+@click.option("-q", "--quiet", count=True, help="Say less on stderr: warnings and errors; -qq errors only.")
+@click.version_option(package_name="ucm-recording-scraper")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> None:
+    """Keep a copy of every call recording that a Grandstream UCM holds, and prove that nothing is missing.
+
+    \b
+    See it work:      ucm-scraper demo
+    Set it up:        ucm-scraper config init, fill in config.yaml, ucm-scraper config check
+    Fetch now:        ucm-scraper run
+    """
+    ctx.obj = Invocation(config, verbose - quiet)
+    ctx.obj.start_log()
+
+
+for _command in (
+    *(run.demo, run.run, run.ingest, run.login),
+    *(archive.gaps, archive.runs, archive.recordings, archive.verify),
+    *(files.convert, files.inspect, simulate.simulate, config.config),
+):
+    cli.add_command(_command)

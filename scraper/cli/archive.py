@@ -1,0 +1,208 @@
+"""Commands that read the archive: what is open (``gaps``), what ran, what is held, and whether it still is what was stored."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scraper.cli.context import Invocation, as_json, catalog_file, chosen, invocation, open_catalog, ucm_names
+from scraper.cli.output import emit, emit_json, table
+from scraper.errors import ExitCode
+
+if TYPE_CHECKING:
+    from scraper.catalog import OpenGap, Recording, Run
+    from scraper.settings import Settings
+    from scraper.verify import VerifyResult
+
+
+@click.command(short_help="What is missing, why, and what to do.", epilog="Example: ucm-scraper gaps --all --json")
+@ucm_names
+@click.option("--all", "with_gone", is_flag=True, help="Also what is gone for good.")
+@as_json
+@invocation
+def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: bool) -> None:
+    """Recordings that should be in the archive and are not, with the reason and what can be done.
+
+    The exit code is 0 also where there are some: `ucm-scraper run` ends in 3 then.
+    """
+    settings = call.settings()
+    ucms = chosen(settings, names)
+    if _nothing_yet(settings):
+        return
+    from scraper.report import gap_lines
+
+    with open_catalog(settings) as catalog:
+        for name in ucms:
+            found = catalog.open_gaps(name)
+            gone = catalog.closed_gaps(name, "gone") if with_gone else []
+            if as_json:
+                for gap in [*found, *gone]:
+                    emit_json(_gap(gap))
+                continue
+            emit(f"{name}: {len(found):,} missing" + (f", {len(gone):,} gone for good" if with_gone else ""))
+            for line in gap_lines(gap.gap for gap in found):
+                emit(f"  {line}")
+            for gap in gone:
+                emit(f"  gone since {gap.closed_at}: {gap.gap.identity.path}")
+
+
+@click.command(epilog="Example: ucm-scraper runs --ucm head-office --limit 5")
+@ucm_names
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many of each UCM, the newest first.")
+@as_json
+@invocation
+def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """The jobs that ran, the newest first. With --json each line is that job's report."""
+    settings = call.settings()
+    ucms = chosen(settings, names)
+    if _nothing_yet(settings):
+        return
+    with open_catalog(settings) as catalog:
+        found = [run for name in ucms for run in catalog.last_runs(name, limit)]
+    if as_json:
+        for run in found:
+            emit_json(run.report or _unfinished(run))
+    else:
+        emit(table(("STARTED", "UCM", "TRIGGER", "STATUS", "EXIT", "NEW", "ARCHIVED", "GAPS"), map(_run_row, found)))
+
+
+@click.command(epilog="Example: ucm-scraper recordings --month 2026-02 --json")
+@ucm_names
+@click.option("--month", metavar="YYYY-MM", help="Only this month's (or `undated`).")
+@as_json
+@invocation
+def recordings(call: Invocation, names: tuple[str, ...], month: str | None, as_json: bool) -> None:
+    """The recordings that the archive holds."""
+    settings = call.settings()
+    ucms = chosen(settings, names)
+    if _nothing_yet(settings):
+        return
+    from scraper.report import size
+
+    with open_catalog(settings) as catalog:
+        for name in ucms:
+            for recording in catalog.recordings(name, month=month):
+                if as_json:
+                    emit_json(_recording(recording))
+                else:
+                    length = f"{_seconds(recording):8.1f} s" if recording.frames is not None else " " * 10
+                    emit(f"{name}  {recording.identity.path}  {length}  {size(recording.size):>9}")
+
+
+@click.command(short_help="Check every stored recording against its hash.", epilog="Example: ucm-scraper verify && echo all hold")
+@ucm_names
+@as_json
+@invocation
+def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
+    """Read every stored recording again and compare it with its catalogued hash.
+
+    Exit code 0 only if all hold; 3 where one is missing, changed or can't be read.
+    """
+    settings = call.settings()
+    ucms = chosen(settings, names)
+    from scraper import verify as verification
+    from scraper.store import open_store
+
+    all_hold = True
+    with open_catalog(settings) as catalog:
+        store = open_store(settings.store, catalog)
+        for name in ucms:
+            progress = call.progress(settings)
+            progress.phase("verifying")
+            try:
+                result = verification.verify(catalog, store, name, progress)
+            finally:
+                progress.done()
+            all_hold = all_hold and result.holds
+            emit(json.dumps(_verified(name, result), ensure_ascii=False) if as_json else _verified_text(name, result))
+    raise click.exceptions.Exit(int(ExitCode.COMPLETE if all_hold else ExitCode.GAPS))
+
+
+def _nothing_yet(settings: Settings) -> bool:
+    """Before the first job there is no catalog, and a command that reads doesn't make one."""
+    file = catalog_file(settings)
+    if file is None or file.exists():
+        return False
+    from scraper.log import logger
+
+    logger.bind(action="no-catalog").info("No job has run yet: there is no catalog at {}", file)
+    return True
+
+
+def _gap(found: OpenGap) -> dict[str, Any]:
+    identity = found.gap.identity
+    return {
+        "ucm": identity.ucm,
+        "class": identity.klass.value,
+        **found.gap.as_report(),
+        "first_seen": found.first_seen,
+        "last_seen": found.last_seen,
+        "attempts": found.attempts,
+        "quarantine": found.quarantine_path,
+        "closed_as": found.closed_as,
+    }
+
+
+def _unfinished(run: Run) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "run_id": run.id,
+        "ucm": run.ucm,
+        "trigger": run.trigger,
+        "window": {"since": run.since, "until": run.until},
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "status": run.status,
+        "exit_code": run.exit_code,
+    }
+
+
+def _run_row(run: Run) -> tuple[object, ...]:
+    report = run.report or {}
+    counts = report.get("recordings", {})
+    missing = len(report["gaps"]) if "gaps" in report else None
+    return (run.started_at, run.ucm, run.trigger, run.status, run.exit_code, counts.get("new"), counts.get("archived"), missing)
+
+
+def _seconds(recording: Recording) -> float:
+    return (recording.frames or 0) / (recording.sample_rate or 1)
+
+
+def _recording(recording: Recording) -> dict[str, Any]:
+    identity = recording.identity
+    return {
+        "ucm": identity.ucm,
+        "class": identity.klass.value,
+        "path": identity.path,
+        "stored": recording.path,
+        "size": recording.size,
+        "seconds": round(_seconds(recording), 3) if recording.frames is not None else None,
+        "sha256": recording.sha256,
+        "source": recording.source.value,
+        "layout": recording.layout,
+        "confidence": recording.confidence,
+        "stored_at": recording.stored_at,
+        "call_time": recording.call_time,
+        "run_id": recording.run_id,
+    }
+
+
+def _verified(name: str, result: VerifyResult) -> dict[str, Any]:
+    bad = {"missing": result.missing, "changed": result.changed, "unreadable": result.unreadable}
+    return {
+        "schema": 1,
+        "ucm": name,
+        "holds": result.holds,
+        "checked": result.checked,
+        "ok": result.ok,
+        **{kind: [identity.path for identity in found] for kind, found in bad.items()},
+    }
+
+
+def _verified_text(name: str, result: VerifyResult) -> str:
+    lines = [f"{name}: {result.ok:,} of {result.checked:,} recordings hold"]
+    for kind in ("missing", "changed", "unreadable"):
+        lines += [f"  {kind}: {identity.path}" for identity in getattr(result, kind)]
+    return "\n".join(lines)

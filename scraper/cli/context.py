@@ -1,0 +1,95 @@
+"""What every command shares: the options before its name, the configuration behind them, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scraper.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scraper.catalog import Catalog
+    from scraper.progress import Progress
+    from scraper.settings import Settings
+
+_LEVELS = {-2: "error", -1: "warning", 1: "debug", 2: "trace"}
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of the command; ``verbosity`` counts -v up and -q down."""
+
+    config: Path | None = None
+    verbosity: int = 0
+
+    @property
+    def level(self) -> str | None:
+        """The log level that -v and -q ask for; None: the configuration's."""
+        return _LEVELS.get(max(-2, min(2, self.verbosity)))
+
+    def start_log(self) -> None:
+        """Log with the defaults, for as long as no configuration is read."""
+        from scraper import log
+
+        log.setup(self.level or "info")
+
+    def settings(self) -> Settings:
+        """The configuration; from here on the log follows it and hides its secrets. Raises :class:`ConfigError`."""
+        import os
+
+        from scraper import log
+        from scraper.settings import load
+
+        settings = load(self.config, os.environ, {"log.level": self.level} if self.level else None)
+        log.setup(settings.log.level, settings.log.format, numbers=settings.log.numbers)
+        for secret in settings.secrets():
+            log.hide(secret)
+        return settings
+
+    def progress(self, settings: Settings | None = None) -> Progress:
+        """What shows a job's progress: the live display on a terminal, lines in the log elsewhere, nothing with -q."""
+        from scraper.log import logger
+        from scraper.progress import NullProgress, PlainProgress, for_stderr
+
+        if self.verbosity < 0 or (settings and settings.log.level in ("warning", "error")):
+            return NullProgress()
+        log_line = logger.bind(action="progress").info
+        return PlainProgress(log_line) if settings and settings.log.format == "json" else for_stderr(log_line)
+
+
+invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The UCMs asked for, in that order and each once; all where none was. Raises :class:`ConfigError` that names the known ones."""
+    if unknown := [name for name in names if name not in settings.ucms]:
+        known = ", ".join(settings.ucms)
+        raise ConfigError(f"There is no UCM {unknown[0]!r} in the configuration.", remedy=f"Known are: {known}.")
+    return list(dict.fromkeys(names)) or list(settings.ucms)
+
+
+def catalog_file(settings: Settings) -> Path | None:
+    """The catalog's file, None where it isn't one."""
+    scheme, _, path = settings.catalog.url.partition(":///")
+    return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The catalog, to read what earlier jobs wrote. Raises :class:`ConfigError` where there is none yet, and what opening it raises."""
+    from scraper.catalog import Catalog
+
+    file = catalog_file(settings)
+    if file and not file.exists():
+        raise ConfigError(
+            f"There is no catalog yet at {file}.", remedy="Let a first job run (`ucm-scraper run`), or check data_dir and catalog.url."
+        )
+    return Catalog.open(settings.catalog.url)
+
+
+#: Options that several commands share.
+ucm_names = click.option("--ucm", "names", multiple=True, metavar="NAME", help="Only this UCM; may be repeated. Unless given: all.")
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, for programs.")

@@ -1,0 +1,192 @@
+"""Commands on one file: ``convert`` to WAV, and ``inspect`` what it is, with the evidence."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scraper.cli.context import Invocation, as_json, invocation
+from scraper.cli.output import emit, emit_bytes, emit_json
+from scraper.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from converters import Decoded, FileSource
+    from converters.inspect import Inspection
+
+_STDOUT = Path("-")
+_FULL_SCALE = 32768
+
+
+@click.command(short_help="Convert one recording to WAV.", epilog="Example: ucm-scraper convert recording.gsff recording.wav")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite OUT.")
+@invocation
+def convert(_call: Invocation, source: Path, target: Path | None, force: bool) -> None:
+    """Convert one recording to 16-bit PCM WAV, its samples exactly as recorded.
+
+    What IN is, is decided by its bytes, not by its name. OUT is IN with the extension .wav unless given; - is stdout.
+    Exit code 3 where IN can't be decoded with reason, 2 where it can't be read.
+    """
+    target = target or source.with_suffix(".wav")
+    if target != _STDOUT:
+        _check_target(source, target, force)
+    from converters import Undecodable, decode
+
+    with _opened(source) as opened:
+        try:
+            decoded = decode(opened)
+            peak = _to_stdout(decoded) if target == _STDOUT else _to_file(decoded, target, force)
+        except Undecodable as error:
+            click.echo(f"ucm-scraper: {source} can't be converted: {error.detail}.\n→ See `ucm-scraper inspect`.", err=True)
+            raise click.exceptions.Exit(int(ExitCode.GAPS)) from None
+    loudness = f"peak {20 * math.log10(peak / _FULL_SCALE):.1f} dBFS" if peak else "silent"
+    click.echo(f"{decoded.layout} ({decoded.confidence}), {decoded.seconds:.2f} s, {loudness}", err=True)
+
+
+@click.command(short_help="Show what a file is, with the evidence.", epilog="Example: ucm-scraper inspect recording.wav")
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@invocation
+def inspect(_call: Invocation, file: Path, as_json: bool) -> None:
+    """Show what a file is: its first bytes, the readings of them that were considered, and what spoke for each.
+
+    Exit code 0 also where it is nothing known.
+    """
+    from converters.inspect import inspect as look
+
+    with _opened(file) as opened:
+        found = look(opened)
+    if as_json:
+        emit_json(_inspection(found))
+    else:
+        emit("\n".join(_lines(file, found)))
+
+
+def _check_target(source: Path, target: Path, force: bool) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConfigError(
+            f"{source} would overwrite itself.", remedy=f"Name another output: `ucm-scraper convert {source} {source.stem}.pcm.wav`."
+        )
+    if target.is_dir():
+        raise ConfigError(f"{target} is a folder.", remedy="Name the file to write.")
+    if target.exists() and not force:
+        raise ConfigError(f"{target} exists already.", remedy="Name another output, or add --force.")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[FileSource]:
+    """The file, readable. Raises :class:`ConfigError` where it isn't."""
+    from converters import FileSource
+
+    try:
+        with FileSource(path) as source:
+            source.read(0, 1)
+            yield source
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}.", remedy="Name a file that exists and may be read.") from error
+
+
+@dataclass(slots=True)
+class _Peaks:
+    """Passes a WAV file on and notes its largest sample."""
+
+    out: Any
+    peak: int = 0
+    _header: bool = True
+
+    def write(self, data: bytes | memoryview) -> int:
+        import numpy as np
+
+        if not self._header:  # the first write is the header
+            samples = np.frombuffer(data, "<i2")
+            self.peak = max(self.peak, int(samples.max()), -int(samples.min())) if len(samples) else self.peak
+        self._header = False
+        self.out(data)
+        return len(data)
+
+
+def _write(decoded: Decoded, out: Any) -> int:
+    from converters import wav
+
+    peaks = _Peaks(out)
+    wav.write(decoded, peaks)  # type: ignore[arg-type]
+    return peaks.peak
+
+
+def _to_stdout(decoded: Decoded) -> int:
+    return _write(decoded, emit_bytes)
+
+
+def _to_file(decoded: Decoded, target: Path, force: bool) -> int:
+    """Under another name first, so that nobody sees half a file; in its place only once it is whole."""
+    from scraper.disk import writing
+
+    with writing(str(target)):
+        handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=".", suffix=".part")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                peak = _write(decoded, file.write)
+            temporary.chmod(0o666 & ~_umask())
+            _place(temporary, target, force)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return peak
+
+
+def _place(temporary: Path, target: Path, force: bool) -> None:
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise ConfigError(f"{target} exists already.", remedy="Name another output, or add --force.") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _inspection(found: Inspection) -> dict[str, Any]:
+    chosen, error = found.chosen, found.error
+    return {
+        "schema": 1,
+        "size": found.size,
+        "magic": found.magic,
+        "kind": found.kind,
+        "dump": found.dump,
+        "candidates": [
+            {"layout": one.layout, "verdict": one.verdict, "evidence": one.evidence, "noise_bits": one.noise_bits}
+            for one in found.candidates
+        ],
+        "chosen": {"layout": chosen.layout, "confidence": chosen.confidence, "seconds": round(chosen.seconds, 3)} if chosen else None,
+        "error": {"reason": error.reason, "detail": error.detail, "evidence": error.evidence} if error else None,
+    }
+
+
+def _lines(file: Path, found: Inspection) -> Iterator[str]:
+    yield f"{file}: {found.size:,} bytes, begins {found.magic!r}, kind {found.kind}"
+    yield from (f"  {line}" for line in found.dump)
+    if found.candidates:
+        yield "readings considered:"
+    for one in found.candidates:
+        figures = "" if one.noise_bits is None else f" [{one.noise_bits:.2f} bits of noise a sample]"
+        yield f"  {one.layout}: {one.verdict}{figures}"
+        yield from (f"    {evidence}" for evidence in one.evidence)
+    if found.chosen:
+        yield f"→ {found.chosen.layout} ({found.chosen.confidence}), {found.chosen.seconds:.2f} s"
+    elif found.error:
+        yield f"→ {found.error.reason}: {found.error.detail}"
+        yield from (f"    {evidence}" for evidence in found.error.evidence)
