@@ -110,8 +110,10 @@ class Tls(Section):
 
 
 class Labels(Section):
-    """Additional names of buttons, where the PBX's web UI isn't in English."""
+    """Additional names of buttons and menu entries, where the PBX's web UI isn't in English."""
 
+    cdr: Texts = Field(default=[], description="The sidebar's CDR.")
+    recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
     download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
     download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
 
