@@ -114,6 +114,8 @@ class Labels(Section):
 
     cdr: Texts = Field(default=[], description="The sidebar's CDR.")
     recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
+    cdr: Texts = Field(default=[], description="The sidebar's CDR.")
+    recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
     download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
     download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
 
@@ -142,7 +144,7 @@ class Web(User):
     """A PBX account for the web UI, with no more rights than CDR and recordings."""
 
     labels: Annotated[Labels, BeforeValidator(_empty_if_null)] = Field(
-        default=Labels(), description="Additional names of buttons, where the web UI isn't in English; each a list."
+        default=Labels(), description="Additional names of buttons and menu entries, where the web UI isn't in English; each a list."
     )
     allow_actions: Annotated[Texts, AfterValidator(checks.actions)] = Field(
         default=[], description="Further /cgi actions that the guard lets through; none that deletes, removes, resets or reboots."
