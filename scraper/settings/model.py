@@ -114,8 +114,6 @@ class Labels(Section):
 
     cdr: Texts = Field(default=[], description="The sidebar's CDR.")
     recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
-    cdr: Texts = Field(default=[], description="The sidebar's CDR.")
-    recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
     download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
     download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
 
