@@ -15,6 +15,7 @@ from loguru import logger
 
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, ExitCode, ScraperError, StoreUnwritable
+from scraper.filing import recover
 from scraper.ingest import Ingest, IngestContext, Outcome
 from scraper.lock import job_lock
 from scraper.models import Gap, Report, Source, Status, Trigger
@@ -22,7 +23,7 @@ from scraper.names import component
 from scraper.progress import Progress
 from scraper.quarantine import Quarantine
 from scraper.settings import Settings, Ucm
-from scraper.store import Store, open_store, recover
+from scraper.store import Store, open_store
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class Desk:
         self.report.recordings.quarantined += len(outcome.quarantined)
         self.report.bytes_downloaded += outcome.bytes_read
         self.report.bytes_stored += outcome.bytes_stored
-        self.report.notes += [*outcome.notes, *(f"{name}: {why}" for name, why in outcome.skipped)]
+        self.report.notes += [*outcome.notes, *(f"{name}: {why}" for name, why in outcome.skipped if why != "a folder")]
         self.stopped = self.stopped or outcome.stopped
 
     def missing(self, gaps: list[Gap]) -> None:

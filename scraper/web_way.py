@@ -11,7 +11,7 @@ from loguru import logger
 
 from scraper.budget import SignInBudget
 from scraper.desk import Desk
-from scraper.errors import ConfigError, NotAnArchive, ScraperError, SessionEnded
+from scraper.errors import ConfigError, DownloadFailed, NotAnArchive, ScraperError, SessionEnded
 from scraper.ingest import Outcome
 from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
 from scraper.names import clean
@@ -23,6 +23,7 @@ from scraper.webui.recordings_page import Labels, Listed, Patience, RecordingsPa
 from scraper.webui.session import Credentials
 from scraper.webui.ui import Access, WebUi, web_ui
 
+_TICK_SECONDS = 0.5
 _REMEDY = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
 
 
@@ -51,14 +52,14 @@ class WebWay:
                 self._desk.known = True
                 return
             page, outcome = await self._download_all(ui, page)
-            await self._compare(ui, page.total, outcome)
+            await self._compare(ui, page, outcome)
 
     async def _access(self) -> Access:
         """Prove who answers, then collect what the browser needs."""
         ucm, settings, timeout = self._desk.ucm, self._desk.order.settings, self._desk.order.settings.browser.timeout_seconds
         web = ucm.web
-        if web is None or web.secret is None:
-            raise ConfigError(f"ucms.{self._desk.order.ucm}.web: no user name and password for the web UI are configured.")
+        if web is None:
+            raise ConfigError(f"ucms.{self._desk.order.ucm}: `web` is missing: no account for the web UI is configured.")
         if not ucm.tls.verify and not ucm.tls.pin:
             logger.bind(action="tls-unverified").warning(
                 "tls.verify is off: whoever answers now is trusted for this job; set tls.pin instead"
@@ -66,13 +67,18 @@ class WebWay:
         key = await asyncio.to_thread(prove, ucm.url, ucm.tls, min(timeout, 10.0))
         return Access(
             url=ucm.url,
-            credentials=Credentials(web.username, web.secret),
+            credentials=Credentials(web.username, web.password.get_secret_value() if web.password else None),
             key=key,
             budget=SignInBudget(self._desk.catalog, ucm.url),
             kept=KeptSession(settings.data_dir, self._desk.order.ucm, ucm.url, web.username),
             evidence=settings.data_dir / "failures" / self._desk.report.run_id,
             allow_actions=tuple(web.allow_actions),
-            labels=Labels(tuple(web.labels.download_all), tuple(web.labels.download)),
+            labels=Labels(
+                download_all=tuple(web.labels.download_all),
+                download=tuple(web.labels.download),
+                recordings=tuple(web.labels.recordings),
+                cdr=tuple(web.labels.cdr),
+            ),
             patience=Patience(timeout, web.pack_timeout_seconds, web.stall_timeout_seconds),
         )
 
@@ -96,37 +102,48 @@ class WebWay:
         ingest = self._desk.take_in(Source.BULK, _months_asker(ui, asyncio.get_running_loop()))
         reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, stream))
         try:
-            outcome = await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            stream.ended("stopped")
-            outcome = await reading
-            self._desk.stopped = True
-        self._desk.enter(outcome)
-        return outcome
+            await self._read_out(reading, stream, ui)
+        except DownloadFailed as error:
+            if not ingest.outcome.seen and not self._desk.stopped:
+                raise
+            ingest.outcome.damage = error.message
+        finally:
+            self._desk.enter(ingest.outcome)
+        return ingest.outcome
 
-    async def _compare(self, ui: WebUi, total: int | None, outcome: Outcome) -> None:
-        """What the PBX lists and the archive did not bring becomes a gap; where the list can't be read, nothing is called complete."""
+    async def _read_out(self, reading: asyncio.Future[Outcome], stream: GrowingDownload, ui: WebUi) -> None:
+        try:
+            while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0]:
+                answer = ui.wire.latest("downloadFile")
+                self._desk.order.progress.downloaded(stream.position, answer.length if answer else None)
+        except asyncio.CancelledError:
+            self._desk.stopped = True
+            stream.ended("stopped")
+        await reading
+
+    async def _compare(self, ui: WebUi, page: RecordingsPage, outcome: Outcome) -> None:
+        """What the PBX lists and the archive did not bring becomes a gap; where the list can't be read, nothing is called complete.
+
+        Names are compared, not numbers: a member too many must not hide one too few.
+        """
         desk = self._desk
         if outcome.damage:
             logger.bind(action="archive-damaged").warning("The archive is damaged: {}", outcome.damage)
         if desk.stopped:
             return
-        if total is not None and outcome.complete and len(outcome.seen) >= total:
-            desk.known = True
-            return
         desk.order.progress.phase("comparing with the PBX's list")
         try:
-            page = await ui.recordings()
-            listed = await page.listing()
+            listed, desk.known = await page.listing()
+            if not desk.known:  # it changed meanwhile, or the page was left
+                listed, desk.known = await (await ui.recordings()).listing()
         except ScraperError as error:
             desk.report.notes.append(f"The PBX's list could not be read: {error.message}")
             if not outcome.seen:
                 raise
             return
-        desk.known = page.total is not None and len(listed) >= page.total
         cut = outcome.damage is not None
         reason = GapReason.UNREACHABLE if cut else GapReason.CORRUPT
-        detail = f"the download broke off: {outcome.damage}" if cut else "the PBX lists it, but its archive did not hold it"
+        detail = f"the archive did not arrive whole: {outcome.damage}" if cut else "the PBX lists it, but its archive did not hold it"
         desk.missing([Gap(identity, reason, detail, _REMEDY) for identity in self._absent(listed, outcome)])
 
     def _absent(self, listed: list[Listed], outcome: Outcome) -> list[Identity]:
@@ -154,12 +171,13 @@ def month_and_name(row: Listed) -> tuple[str | None, str]:
 
 
 def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> Callable[[str], str | None]:
-    """Asks the PBX's list for the month of a bare name, from the ingest's thread; the list is read at the first question, in a second tab."""
+    """Asks the PBX's list for the month of a bare name, from the ingest's thread; it is read at the first question, in a second tab."""
     months: dict[str, list[str]] | None = None
 
     async def read() -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for row in await (await ui.second_recordings()).listing():
+        listed, _ = await (await ui.second_recordings()).listing()
+        for row in listed:
             month, name = month_and_name(row)
             if month:
                 found[name].append(month)

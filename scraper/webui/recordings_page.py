@@ -22,9 +22,20 @@ from scraper.webui.wire import PATIENCE_SECONDS, Answer, Wire
 ROUTE = "/cdr/recordingFile"
 
 _NEXT_PAGE = "li.ant-pagination-next"
-#: The largest page size that the size changer offers is chosen by this script; it returns whether there is one.
-_OPEN_SIZES = ".ant-pagination-options .ant-select"
-_SIZES = ".ant-select-dropdown-menu-item, .ant-select-item-option"
+#: Opens the size changer: antd 3 listens to clicks, antd 4 to the mouse going down.
+_OPEN_SIZES = """() => {
+  const box = document.querySelector('.ant-pagination-options .ant-select');
+  const target = box && (box.querySelector('.ant-select-selector, .ant-select-selection') || box);
+  for (const type of target ? ['mousedown', 'mouseup', 'click'] : []) target.dispatchEvent(new MouseEvent(type, {bubbles: true}));
+}"""
+#: Chooses the largest page size that the opened size changer offers.
+_CHOOSE_LARGEST = """() => {
+  const options = [...document.querySelectorAll('.ant-select-dropdown-menu-item, .ant-select-item-option')]
+    .filter(option => option.getClientRects().length && /^\\d+/.test(option.textContent.trim()));
+  options.sort((a, b) => parseInt(b.textContent) - parseInt(a.textContent));
+  if (options.length) options[0].click();
+  return options.length > 0;
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ class Labels:
 
     download_all: tuple[str, ...] = ()
     download: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    cdr: tuple[str, ...] = ()
 
     @property
     def download_all_button(self) -> dom.Button:
@@ -102,8 +115,7 @@ class RecordingsPage:
 
         Raises :class:`SessionEnded`, :class:`PackFailed`, :class:`DownloadFailed`, :class:`PageNotAsExpected`, :class:`SafetyStop`.
         """
-        for leftover in folder.iterdir():
-            leftover.unlink()
+        _empty(folder)
         download = await self._start()
         stream = GrowingDownload(folder, self._patience.stall)
         waiting = asyncio.ensure_future(self._tell_end(download, stream))
@@ -180,32 +192,31 @@ class RecordingsPage:
         with suppress(PlaywrightError):  # the page went away: the download or the trouble tells
             await self._page.wait_for_function(press, arg=self._labels.modal_button.as_argument(), timeout=0, polling=100)
 
-    async def listing(self) -> list[Listed]:
-        """The whole list, from the page's own answers while paging at the largest page size.
+    async def listing(self) -> tuple[list[Listed], bool]:
+        """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX says.
 
-        Ends when the pages end, repeat, or answer no more; a list that changes while paging is read once more.
-        Raises :class:`SessionEnded`.
+        Ends when the pages end, repeat, or answer no more. Raises :class:`SessionEnded`.
         """
-        answer = await self._largest_pages() or self.first
         rows: dict[str, Listed] = {}
+        whole = False
+        answer = await self._largest_pages() or self.first
         while answer is not None:
             if answer.session_ended:
                 raise SessionEnded("The PBX ended the web session while its list was read.")
-            before = len(rows)
+            before, total = len(rows), answer.field("total_item")
             rows |= {row.name: row for row in listed(answer)}
-            if len(rows) == before or len(rows) >= (answer.field("total_item") or 0):
+            whole = total is not None and len(rows) >= total
+            if whole or len(rows) == before:
                 break
             answer = await self._next_page()
-        return list(rows.values())
+        return list(rows.values()), whole
 
     async def _largest_pages(self) -> Answer | None:
         """Choose the largest page size; None where the page offers none or already uses it."""
-        sizes = self._page.locator(_SIZES)
         answer = self._wire.next(is_listing)
         try:
-            await self._page.locator(_OPEN_SIZES).first.click(timeout=2_000)
-            await sizes.last.wait_for(timeout=2_000)
-            await sizes.last.evaluate("option => option.click()")
+            await self._page.evaluate(_OPEN_SIZES)
+            await self._page.wait_for_function(_CHOOSE_LARGEST, timeout=2_000)
             return await asyncio.wait_for(answer, 5)
         except (PlaywrightError, TimeoutError):
             return None
@@ -225,6 +236,11 @@ class RecordingsPage:
             return None
         finally:
             answer.cancel()
+
+
+def _empty(folder: Path) -> None:
+    for leftover in folder.iterdir():
+        leftover.unlink()
 
 
 class _Busy(Exception):

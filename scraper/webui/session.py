@@ -20,6 +20,7 @@ from scraper.errors import (
     NetworkError,
     PageNotAsExpected,
     PasswordRefused,
+    PersonNeeded,
     SecondFactorRequired,
     ServerError,
     UnreachableError,
@@ -33,7 +34,8 @@ SETTLE_MS = 3_000
 _LOOK = r"""
 const seen = selector => [...document.querySelectorAll(selector)].some(visible);
 const widget = el => !el.closest('.grecaptcha-badge') && el.getAttribute('data-size') !== 'invisible';
-const captcha = [...document.querySelectorAll('.g-recaptcha, [data-sitekey], iframe[src*="recaptcha/"], iframe[title="reCAPTCHA"]')].some(widget)
+const captcha = [...document.querySelectorAll('.g-recaptcha, [data-sitekey], iframe[src*="recaptcha/"], iframe[title="reCAPTCHA"]')]
+  .some(widget)
   || seen('input[id*=captcha i], img[src*=captcha i], [class*=captcha i]:not(.grecaptcha-badge)');
 const form = seen('input#username') && seen('input#password');
 const shell = seen('.ant-layout-sider, .ant-menu');
@@ -53,10 +55,10 @@ class Showing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A web user's name and password. The password is never shown."""
+    """A web user's name and password; with no password a person signs in. It is never shown."""
 
     username: str
-    password: str
+    password: str | None
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r}, ***)"
@@ -78,7 +80,7 @@ async def go(page: Page, url: str, timeout: float) -> int:
 
 
 async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Showing:
-    """What the page shows once it shows something: the sign-in form, a CAPTCHA, the ``wanted`` button, or after ``timeout`` seconds the rest.
+    """What the page shows once it shows something: the sign-in form, a CAPTCHA, the ``wanted`` button; the rest after ``timeout`` seconds.
 
     The app's frame without the wanted button counts only at the deadline, since pages arrive after their frame.
     """
@@ -108,9 +110,12 @@ class SignIn:
         Raises :class:`CaptchaRequired` (before anything is sent, where it shows in time), :class:`PasswordRefused`, :class:`LockedOut`,
         :class:`BudgetExhausted`, :class:`SecondFactorRequired`, :class:`ServerError`, :class:`PageNotAsExpected`.
         """
+        username, password = self._credentials.username, self._credentials.password
+        if password is None:
+            raise PersonNeeded("The PBX asks for a sign-in, and no password is configured.")
         await self._refuse_captcha(page)
-        with self._budget.attempt("web", self._credentials.username, self._credentials.password) as attempt:
-            answer = await self._send(page)
+        with self._budget.attempt("web", username, password) as attempt:
+            answer = await self._send(page, username, password)
             if answer is None:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
@@ -128,12 +133,12 @@ class SignIn:
         if await showing(page, None, self._timeout) is Showing.CAPTCHA:
             raise CaptchaRequired
 
-    async def _send(self, page: Page) -> Answer | None:
+    async def _send(self, page: Page, username: str, password: str) -> Answer | None:
         """Send the form; the answer to its login, None if none came. Statuses that refuse the challenge count as the answer."""
         future = self._wire.next(lambda answer: answer.action == "login" or (answer.action == "challenge" and answer.status != 0))
         try:
-            await page.fill("input#username", self._credentials.username, timeout=self._timeout * 1000)
-            await page.fill("input#password", self._credentials.password, timeout=self._timeout * 1000)
+            await page.fill("input#username", username, timeout=self._timeout * 1000)
+            await page.fill("input#password", password, timeout=self._timeout * 1000)
             await page.eval_on_selector("form button[type=submit], button[type=submit]", "button => button.click()")
             return await asyncio.wait_for(future, self._timeout)
         except TimeoutError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from scraper.webui.dom import script
 
-_STEP_MS = 5_000
+_STEP_MS = 2_000
 
 #: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
 _STEP = script(r"""
@@ -27,9 +29,9 @@ return 'unfolded';
 _MOST_MENUS = 12
 
 
-async def open_recordings(page: Page, route: str) -> bool:
-    """Go to the Recordings page through the sidebar; whether its entry was found. Opening menus only reads."""
-    want = {"route": route, "labels": ["Recordings", "Recording Files"], "menus": ["CDR"]}
+async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequence[str]) -> bool:
+    """Go to the page at ``route`` or of one of ``labels``, unfolding ``menus`` first; whether its entry was found. Menus only read."""
+    want = {"route": route, "labels": list(labels), "menus": list(menus)}
     for _ in range(_MOST_MENUS):
         try:
             step = await page.wait_for_function(_STEP, arg=want, timeout=_STEP_MS, polling=250)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from loguru import logger
@@ -25,8 +26,8 @@ from scraper.webui.wire import Answer, Wire
 
 #: Sign-ins that one job may make: the first, and one more where the PBX ended the session.
 MOST_SIGN_INS = 2
-#: A deep link that has not shown its page by then is given up for the sidebar, in seconds.
-DEEP_LINK_SECONDS = 10.0
+#: An app that shows its frame but not the linked page by then ignores deep links, in seconds.
+DEEP_LINK_SECONDS = 4.0
 _VIEWPORT = {"width": 1440, "height": 900}
 
 
@@ -59,12 +60,11 @@ class WebUi:
     async def recordings(self) -> RecordingsPage:
         """The Recordings page, signing in where the session has ended; at most :data:`MOST_SIGN_INS` times a job.
 
-        Raises the sign-in's errors, :class:`SessionEnded`, :class:`SecondFactorRequired`, :class:`PageNotAsExpected`, and what :func:`go` raises.
+        Raises the sign-in's errors, :class:`SessionEnded`, :class:`SecondFactorRequired`, :class:`PageNotAsExpected`, and what
+        :func:`~scraper.webui.session.go` raises.
         """
-        while True:
-            found, first = await self._look_for_recordings(self._page)
-            if found is Showing.WANTED:
-                return self._recordings_page(self._page, first)
+        found, first = await self._look_for_recordings(self._page, by_sidebar=False)
+        while found is not Showing.WANTED:
             if found not in (Showing.SIGN_IN, Showing.CAPTCHA):
                 raise self._lost(found)
             if self.sign_ins >= MOST_SIGN_INS:
@@ -73,11 +73,13 @@ class WebUi:
             self.sign_ins += 1
             await SignIn(self._access.credentials, self._access.budget, self.wire, self._access.patience.answer)(self._page)
             self._access.kept.save(await self._context.storage_state())
+            found, first = await self._look_for_recordings(self._page, by_sidebar=True)
+        return self._recordings_page(self._page, first)
 
     async def second_recordings(self) -> RecordingsPage:
-        """The Recordings page in a tab of its own, while the first one is packing. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
+        """The Recordings page in a tab of its own, while the first is packing. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
         page = await self._context.new_page()
-        found, first = await self._look_for_recordings(page)
+        found, first = await self._look_for_recordings(page, by_sidebar=False)
         if found is not Showing.WANTED:
             raise SessionEnded if found is Showing.SIGN_IN else PageNotAsExpected("The Recordings page did not open in a second tab.")
         return self._recordings_page(page, first)
@@ -91,27 +93,39 @@ class WebUi:
         opened.first = first
         return opened
 
-    async def _look_for_recordings(self, page: Page) -> tuple[Showing, Answer | None]:
-        """What shows after asking for the Recordings page, and the page's own listing; deep link first, then the sidebar."""
-        answer_seconds, button = self._access.patience.answer, self._access.labels.download_all_button
+    async def _look_for_recordings(self, page: Page, *, by_sidebar: bool) -> tuple[Showing, Answer | None]:
+        """What shows on the way to the Recordings page, and the page's own listing.
+
+        A fresh sign-in goes on ``by_sidebar``, since some builds forget it when the page is loaded anew; a kept session by deep link.
+        """
         listing = self.wire.next(is_listing)
         try:
-            await go(page, address(self._access.url, ROUTE), answer_seconds)
-            found = await showing(page, button, min(DEEP_LINK_SECONDS, answer_seconds))
-            if found in (Showing.SHELL, Showing.NOTHING):
-                await go(page, self._access.url, answer_seconds)
-                if await showing(page, None, 1.0) in (Showing.SHELL, Showing.NOTHING) and await sidebar.open_recordings(page, ROUTE):
-                    found = await showing(page, button, answer_seconds)
-                else:
-                    found = await showing(page, button, 1.0)
+            found = await self._by_sidebar(page) if by_sidebar else Showing.NOTHING
+            if found is not Showing.WANTED:
+                found = await self._by_deep_link(page)
+            if found in (Showing.SHELL, Showing.NOTHING) and not by_sidebar:
+                await go(page, self._access.url, self._access.patience.answer)
+                found = await self._by_sidebar(page)
             if found is not Showing.WANTED:
                 return found, None
-            first = await asyncio.wait_for(asyncio.shield(listing), answer_seconds)
+            first = await asyncio.wait_for(asyncio.shield(listing), self._access.patience.answer)
             return (Showing.SIGN_IN, None) if await self._ended(page, first) else (found, first)
         except TimeoutError:
             return Showing.WANTED, None  # a page that lists without asking: its total is not known
         finally:
             listing.cancel()
+
+    async def _by_deep_link(self, page: Page) -> Showing:
+        answer_seconds, button = self._access.patience.answer, self._access.labels.download_all_button
+        if await go(page, address(self._access.url, ROUTE), answer_seconds) == HTTPStatus.NOT_FOUND:
+            return Showing.NOTHING
+        found = await showing(page, button, DEEP_LINK_SECONDS)
+        return await showing(page, button, answer_seconds) if found is Showing.NOTHING else found
+
+    async def _by_sidebar(self, page: Page) -> Showing:
+        labels = self._access.labels
+        opened = await sidebar.open_page(page, ROUTE, ("Recordings", "Recording Files", *labels.recordings), ("CDR", *labels.cdr))
+        return await showing(page, labels.download_all_button, self._access.patience.answer if opened else 1.0)
 
     async def _ended(self, page: Page, first: Answer) -> bool:
         """Whether the page came up only to be told that the session has ended: then the form follows."""

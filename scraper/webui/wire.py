@@ -28,7 +28,7 @@ PATIENCE_SECONDS = {-45: 15.0, -46: 15.0, -51: 15.0, -57: 60.0}
 class Answer:
     """One answer of ``/cgi``: its action and parameters, the HTTP status, and, where it was JSON, its own status and response.
 
-    ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it.
+    ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it; ``length`` the bytes announced.
     """
 
     action: str
@@ -36,6 +36,7 @@ class Answer:
     http_status: int
     kind: str
     attachment: bool
+    length: int | None
     status: int | None
     response: Any
     top: dict[str, Any]
@@ -67,6 +68,10 @@ class Wire:
         """Actions with their statuses, oldest first: no parameters, no bodies."""
         return [{"action": answer.action, "http": answer.http_status, "status": answer.status} for answer in self._recent]
 
+    def latest(self, action: str) -> Answer | None:
+        """The newest answer to ``action``, if it is remembered."""
+        return next((answer for answer in reversed(self._recent) if answer.action == action), None)
+
     def listen(self, listener: Callable[[Answer], None]) -> Callable[[], None]:
         """Call ``listener`` with every answer from now on; call what comes back to end that."""
         self._listeners.append(listener)
@@ -95,6 +100,7 @@ class Wire:
         headers = response.headers
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         attachment = "attachment" in headers.get("content-disposition", "").lower()
+        length = headers.get("content-length", "")
         top: dict[str, Any] = {}
         if response.request.method == "POST":
             try:
@@ -104,7 +110,17 @@ class Wire:
                 top = {}
         status = top.get("status")
         status = int(status) if isinstance(status, int | str) and str(status).lstrip("-").isdigit() else None
-        answer = Answer(parameters["action"], parameters, response.status, kind, attachment, status, top.get("response"), top)
+        answer = Answer(
+            action=parameters["action"],
+            parameters=parameters,
+            http_status=response.status,
+            kind=kind,
+            attachment=attachment,
+            length=int(length) if length.isdigit() else None,
+            status=status,
+            response=top.get("response"),
+            top=top,
+        )
         self._recent.append(answer)
         for listener in tuple(self._listeners):
             listener(answer)
