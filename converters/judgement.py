@@ -19,12 +19,13 @@ _CLEAR_BITS = 0.3
 _ALIKE_BITS, _ALIKE_APART = 0.2, 0.05
 #: Another reading must leave this much less to chance, and be this far from its own rival.
 _MARGIN_BITS, _RIVAL_BITS, _ALIGNMENT_BITS = 2.0, 1.0, 0.2
-#: Sound swings around zero; 16-bit silence read as A-law or µ-law does not.
-_MAX_MEAN = 1000.0
+#: And it must itself be like sound: G.722 read as µ-law is better than noise, but leaves 11 bits, foretold by 1 dB.
+_SOUND_BITS, _SOUND_GAIN_DB = 10.5, 4.0
 #: 16-bit sound foretold so well is sound, whatever its bytes look like (tones, square waves, clipping).
 _SURE_GAIN_DB = 7.0
-#: Noise: this much is left to chance, hardly anything is foretold, and the bytes are widely spread.
-_NOISE_BITS, _NOISE_GAIN_DB, _NOISE_ENTROPY = 12.5, 3.0, 5.0
+#: Noise: this much is left to chance, hardly anything is foretold, and the bytes are widely spread. (G.722, G.726, IMA ADPCM, MP3, Opus,
+#: AAC: 13.0 to 14.2 bits, at most 1.8 dB. White noise in 16 bits falls under it only from an RMS of half of full scale.)
+_NOISE_BITS, _NOISE_GAIN_DB, _NOISE_ENTROPY = 12.8, 2.0, 4.8
 _GSM_BYTES = 1 << 14
 
 READINGS = ("s16le", "s16le-odd", "s16be", "ulaw", "alaw")
@@ -85,7 +86,8 @@ def _alike(
     """Even and odd bytes are alike: 8-bit codes, GSM frames, noise, or very loud 16-bit sound."""
     better, worse = sorted(("ulaw", "alaw"), key=lambda law: bits[law].noise_bits)
     left, claimed = bits[better].noise_bits, bits["s16le"]
-    if claimed.noise_bits - left >= _MARGIN_BITS and abs(bits[better].mean) <= _MAX_MEAN:
+    like_sound = bits[better].centred and (left <= _SOUND_BITS or bits[better].gain_db >= _SOUND_GAIN_DB)
+    if like_sound and claimed.noise_bits - left >= _MARGIN_BITS:
         if bits[worse].noise_bits - left < _RIVAL_BITS:
             return Judgement("ambiguous", "µ-law and A-law fit alike", rivals=rivals)
         return Judgement(

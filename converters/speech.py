@@ -29,6 +29,7 @@ _WINDOW_SAMPLES = 512
 _WINDOWS = 32
 _MANY_WINDOWS = 1024
 _ORDER = 16
+_QUIET_MEAN = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,14 @@ class ByteLook:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """How well sixteen samples foretell the next: what is left, in bits a sample, and the gain in dB over all windows; and their mean."""
+    """How well sixteen samples foretell the next: what is left, in bits a sample, and the gain in dB over all windows.
+
+    ``centred``: whether they swing around zero, as sound does, and silence read as another codec does not.
+    """
 
     noise_bits: float
     gain_db: float
-    mean: float
+    centred: bool
 
 
 def windows(source: Source, offset: int, length: int) -> Bytes:
@@ -128,9 +132,9 @@ def _expansion(law: str) -> NDArray[np.float64]:
 
 def predict(samples: NDArray[np.float64]) -> Prediction:
     """Linear prediction over each row (Levinson and Durbin, autocorrelation method)."""
-    centred = samples - samples.mean(axis=1, keepdims=True)
-    width = centred.shape[1]
-    lags = [np.einsum("ij,ij->i", centred[:, lag:], centred[:, : width - lag]) for lag in range(_ORDER + 1)]
+    moved = samples - samples.mean(axis=1, keepdims=True)
+    width = moved.shape[1]
+    lags = [np.einsum("ij,ij->i", moved[:, lag:], moved[:, : width - lag]) for lag in range(_ORDER + 1)]
     power = np.stack(lags, axis=1)
     power[:, 0] = power[:, 0] * (1 + 1e-5) + 1
     left = power[:, 0].copy()
@@ -142,7 +146,8 @@ def predict(samples: NDArray[np.float64]) -> Prediction:
         left = np.maximum(left * (1 - reflection**2), 1e-9)
     bits = 0.5 * np.log2(left / width + 1)
     gain_db = 10 * math.log10(float(power[:, 0].sum()) / float(left.sum()))
-    return Prediction(float(bits.mean()), gain_db, float(samples.mean()))
+    centred = abs(float(samples.mean())) <= max(_QUIET_MEAN, float(samples.std()) / 2)
+    return Prediction(float(bits.mean()), gain_db, centred)
 
 
 def gsm_phase(head: bytes, start: int) -> int | None:

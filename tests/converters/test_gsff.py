@@ -177,8 +177,9 @@ def test_gsff_noise_between_silences_is_not_sound(sound) -> None:
     assert refusal(UNFIT + bytes(500_000) + sound.noise(20_000) + bytes(500_000)).reason == "undecodable"
 
 
-def test_gsff_compressed_body_is_undecodable(sound) -> None:
-    body = sound.file(sound.speech(30.0), "OGG", "VORBIS")
+@pytest.mark.parametrize("form", [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("WAV", "IMA_ADPCM"), ("AU", "G721_32")])
+def test_gsff_compressed_body_is_undecodable(sound, form: tuple[str, str]) -> None:
+    body = sound.file(sound.speech(30.0), *form)
     assert refusal(UNFIT + body[4000:]).reason == "undecodable"
 
 
