@@ -1,0 +1,53 @@
+"""The report as a line for programs and as text for people."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from scraper import report as reports
+from scraper.models import Counts, Gap, GapReason, Identity, RecordingClass, Report, Source, Status, Trigger
+
+
+def report(gaps: int = 0) -> Report:
+    found = Report("r1", "head-office", Trigger.MANUAL, datetime(2026, 2, 6, 12, tzinfo=UTC), status=Status.GAPS, exit_code=3)
+    found.recordings = Counts(expected=119 + gaps, archived=119, new=7, already=112)
+    found.sources[Source.BULK] = 7
+    names = [Identity("head-office", RecordingClass.MONITOR, "2026-02", f"auto-{number}-[x]-é.wav") for number in range(gaps)]
+    found.gaps = [Gap(name, GapReason.CORRUPT, "cut short", "Run again.") for name in names]
+    return found
+
+
+def test_as_line_is_one_line_with_the_documented_keys() -> None:
+    line = reports.as_line(report(2))
+    found = json.loads(line)
+    assert "\n" not in line and "é" in line
+    assert list(found)[:5] == ["schema", "run_id", "ucm", "trigger", "window"]
+    assert found["recordings"]["expected"] == 121 and len(found["gaps"]) == 2
+
+
+def test_as_text_says_how_it_ended_and_what_to_do() -> None:
+    text = reports.as_text(report(1))
+    assert text.startswith("head-office: gaps (exit code 3")
+    assert "expected 120, archived 119 (7 new, 112 already), gone 0" in text
+    assert "corrupt (1): cut short" in text and "→ Run again." in text and "2026-02/auto-0-[x]-é.wav" in text
+
+
+def test_as_text_groups_gaps_and_says_how_many_more_there_are() -> None:
+    text = reports.as_text(report(50))
+    assert text.count("cut short") == 1 and text.count(".wav") == 20 and "and 30 more" in text
+
+
+def test_as_text_shows_the_error_and_an_unknown_expectation() -> None:
+    failed = report()
+    failed.recordings.expected = None
+    failed.error = {"kind": "NetworkError", "message": "Nobody answers.", "remedy": "Check the address."}
+    text = reports.as_text(failed)
+    assert "Nobody answers." in text and "→ Check the address." in text and "expected not known" in text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (423816, "423.8 kB"), (999_999, "1.0 MB"), (2**40, "1.1 TB")])
+def test_size(count: int, text: str) -> None:
+    assert reports.size(count) == text
