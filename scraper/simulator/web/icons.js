@@ -5,7 +5,6 @@ const strokes = {
   right: "m6 3 5 5-5 5",
   down: "m3 6 5 5 5-5",
   close: "m4 4 8 8m0-8-8 8",
-  search: "M11 11l3 3M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10",
   "double-right": "m4 3 5 5-5 5m4-10 5 5-5 5",
   "double-left": "M12 3 7 8l5 5M8 3 3 8l5 5",
   loading: "M8 2a6 6 0 1 1-6 6",

@@ -130,7 +130,7 @@ function panel(year, index, value, move, choose) {
 }
 
 // Two date inputs with Filter and Reset. apply({start_time, end_time}) gets only what is set.
-export function rangeFilter(range, apply, more = []) {
+export function rangeFilter(range, apply) {
   const chosen = { start: range.start_time?.slice(0, 16) ?? "", end: range.end_time?.slice(0, 16) ?? "" };
   const filter = () => apply({
     ...(chosen.start ? { start_time: `${chosen.start}:00` } : {}),
@@ -139,7 +139,6 @@ export function rangeFilter(range, apply, more = []) {
   return h("div.filter-bar", {},
     datePicker({ placeholder: text.startDate, value: chosen.start, onChange: (value) => { chosen.start = value; } }),
     datePicker({ placeholder: text.endDate, value: chosen.end, closing: true, onChange: (value) => { chosen.end = value; } }),
-    more,
     button(text.filter, { kind: "primary", extra: "filter-apply", onClick: filter }),
     button(text.reset, { extra: "filter-reset", onClick: () => apply({}) }));
 }
