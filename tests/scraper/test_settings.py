@@ -71,7 +71,7 @@ def test_the_starter_with_every_key_uncommented_is_valid_and_means_the_defaults(
     text = "\n".join(lines)
     assert {"browser", "log"} <= yaml.safe_load(text).keys()
     everything = loaded(tmp_path, text, UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a")
-    assert everything == loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a")
+    assert everything.model_dump() == loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a").model_dump()
 
 
 def _is_commented_key(line: str) -> bool:
@@ -297,7 +297,7 @@ def test_the_default_file_is_found_and_a_variable_names_another(tmp_path: Path) 
         (b"\xff\xfe\x00", "is not UTF-8"),
         (b"a: 1\n---\nb: 2\n", "not valid YAML"),
         (b"a: \x00", "not valid YAML"),
-        (b"[" * 5000, "not valid YAML"),
+        (b"[" * 2000, "not valid YAML"),
     ],
 )
 def test_a_file_that_is_no_configuration_says_why(tmp_path: Path, content: bytes, expected: str) -> None:
