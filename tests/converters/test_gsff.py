@@ -118,6 +118,12 @@ def test_gsff_longer_header_is_found_by_its_length_field(sound, header: int) -> 
     assert found.header + pcm(found) == data
 
 
+def test_gsff_length_after_the_longer_header_beats_that_of_the_whole_file(sound) -> None:
+    body = sound.speech(5.0).tobytes()
+    data = (MAGIC + struct.pack("<I", len(body) + 36)).ljust(40, b"\0") + struct.pack("<I", len(body)) + body
+    assert read(data).layout == "gsff/44/s16le/8000/1"
+
+
 def test_gsff_odd_header_is_found_by_alignment(sound) -> None:
     body = sound.speech(5.0).tobytes()
     found = read(UNFIT + b"\x01" + body)
@@ -263,6 +269,12 @@ def test_gsff_confirmed_gsm_is_not_taken_for_noise(sound) -> None:
 def test_gsff_that_contradicts_the_confirmed_layout_is_undecodable(sound, codec: str) -> None:
     body = sound.raw(sound.speech(), codec)
     assert refusal(UNFIT + body, confirmed_layout="gsff/8/s16le/8000/1").reason == "undecodable"
+
+
+def test_gsff_that_declares_another_header_than_confirmed_is_undecodable(sound) -> None:
+    body = sound.speech(5.0).tobytes()
+    data = (MAGIC + struct.pack("<I", len(body))).ljust(44, b"\0") + body
+    assert "calibration" in refusal(data, confirmed_layout="gsff/8/s16le/8000/1").detail
 
 
 def test_gsff_noise_under_a_confirmed_layout_is_undecodable(sound) -> None:
