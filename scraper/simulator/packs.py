@@ -41,16 +41,18 @@ def member_name(recording: Recording, paths: str) -> str:
 
 
 def build(recordings: Iterable[Recording], target: Path, plan: PackPlan) -> None:
-    """Writes the archive; the same bytes for the same recordings and plan."""
-    with target.open("wb") as file:
+    """Writes the archive; the same bytes for the same recordings and plan. ``target`` appears only once it is whole."""
+    growing = target.with_suffix(".part")
+    with growing.open("wb") as file:
         if plan.plain:
             _write(recordings, file, plan)
         else:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed:
                 _write(recordings, cast(IO[bytes], packed), plan)
     if plan.truncated is not None:
-        with target.open("r+b") as file:
-            file.truncate(int(target.stat().st_size * plan.truncated))
+        with growing.open("r+b") as file:
+            file.truncate(int(growing.stat().st_size * plan.truncated))
+    growing.replace(target)
 
 
 def _write(recordings: Iterable[Recording], file: IO[bytes], plan: PackPlan) -> None:

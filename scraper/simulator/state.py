@@ -159,6 +159,7 @@ class State:
     def add(self, count: int = 1, klass: RecordingClass = RecordingClass.MONITOR, start: datetime | None = None) -> list[Recording]:
         """New calls come in: ``count`` recordings, from ``start`` (PBX local; now, if not given), a minute apart."""
         first = (start or self.now()).replace(microsecond=0)
+        first = first if first.tzinfo else first.replace(tzinfo=self.config.zone)
         added = [self._generator.make(klass, first + timedelta(minutes=index)) for index in range(count)]
         self.all_recordings = [*self.all_recordings, *added]
         return added

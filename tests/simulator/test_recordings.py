@@ -70,6 +70,7 @@ def test_a_stock_recording_is_riff_whose_size_tells_its_seconds():
     recording = generate(gsff="none")[0]
     samples, rate = soundfile.read(io.BytesIO(recording.stored()), dtype="int16")
     assert rate == 8000
+    assert struct.unpack("<I", recording.stored()[4:8])[0] == recording.size - 8
     assert np.array_equal(samples, recording.samples())
     assert (recording.size - 44) / 16_000 == pytest.approx(recording.seconds, abs=1e-4)
 

@@ -61,6 +61,15 @@ def test_legacy_tls_needs_a_lowered_security_level():
         assert handshake(simulator, lowered)[1] == "TLSv1.2"
 
 
+def test_answers_do_not_wait_for_acknowledgements():
+    with Simulator(recordings=1, tls=False) as simulator, httpx.Client(base_url=simulator.url) as client:
+        client.post("/cgi", data={"action": "getUserInfo"})
+        began = time.monotonic()
+        for _ in range(50):
+            client.post("/cgi", data={"action": "getUserInfo"})
+        assert time.monotonic() - began < 1
+
+
 def test_two_simulations_have_two_keys():
     with Simulator(recordings=1) as one, Simulator(recordings=1) as other:
         assert one.pin != other.pin
