@@ -9,19 +9,16 @@ from pathlib import Path
 
 from loguru import logger
 
-from scraper.budget import SignInBudget
 from scraper.desk import Desk
-from scraper.errors import ConfigError, DownloadFailed, NotAnArchive, ScraperError, SessionEnded
+from scraper.errors import DownloadFailed, NotAnArchive, ScraperError, SessionEnded
 from scraper.ingest import Outcome
 from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
 from scraper.names import clean
-from scraper.tls import prove
+from scraper.web_access import prove_access
 from scraper.webui.browser import LaunchOptions
 from scraper.webui.follow import GrowingDownload
-from scraper.webui.kept import KeptSession
-from scraper.webui.recordings_page import Labels, Listed, Patience, RecordingsPage
-from scraper.webui.session import Credentials
-from scraper.webui.ui import Access, WebUi, web_ui
+from scraper.webui.recordings_page import Listed, RecordingsPage
+from scraper.webui.ui import WebUi, web_ui
 
 _TICK_SECONDS = 0.5
 _REMEDY = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
@@ -41,7 +38,7 @@ class WebWay:
         """
         progress = self._desk.order.progress
         progress.phase("connecting")
-        access = await self._access()
+        access = await asyncio.to_thread(prove_access, self._desk.order.settings, self._desk.order.ucm, self._desk.catalog)
         self._downloads.mkdir(mode=0o700)
         browser = self._desk.order.settings.browser
         progress.phase("signing in")
@@ -53,34 +50,6 @@ class WebWay:
                 return
             page, outcome = await self._download_all(ui, page)
             await self._compare(ui, page, outcome)
-
-    async def _access(self) -> Access:
-        """Prove who answers, then collect what the browser needs."""
-        ucm, settings, timeout = self._desk.ucm, self._desk.order.settings, self._desk.order.settings.browser.timeout_seconds
-        web = ucm.web
-        if web is None:
-            raise ConfigError(f"ucms.{self._desk.order.ucm}: `web` is missing: no account for the web UI is configured.")
-        if not ucm.tls.verify and not ucm.tls.pin:
-            logger.bind(action="tls-unverified").warning(
-                "tls.verify is off: whoever answers now is trusted for this job; set tls.pin instead"
-            )
-        key = await asyncio.to_thread(prove, ucm.url, ucm.tls, min(timeout, 10.0))
-        return Access(
-            url=ucm.url,
-            credentials=Credentials(web.username, web.password.get_secret_value() if web.password else None),
-            key=key,
-            budget=SignInBudget(self._desk.catalog, ucm.url),
-            kept=KeptSession(settings.data_dir, self._desk.order.ucm, ucm.url, web.username),
-            evidence=settings.data_dir / "failures" / self._desk.report.run_id,
-            allow_actions=tuple(web.allow_actions),
-            labels=Labels(
-                download_all=tuple(web.labels.download_all),
-                download=tuple(web.labels.download),
-                recordings=tuple(web.labels.recordings),
-                cdr=tuple(web.labels.cdr),
-            ),
-            patience=Patience(timeout, web.pack_timeout_seconds, web.stall_timeout_seconds),
-        )
 
     async def _download_all(self, ui: WebUi, page: RecordingsPage) -> tuple[RecordingsPage, Outcome]:
         """Download and ingest; a session that ended on the way costs one more sign-in and nothing else."""

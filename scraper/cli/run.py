@@ -17,8 +17,11 @@ from scraper.errors import ConfigError, ExitCode, combined_exit_code
 from scraper.models import Report, Trigger
 
 if TYPE_CHECKING:
+    from scraper.demo import Shown
     from scraper.desk import Order
     from scraper.settings import Settings
+
+_DEMO_ROWS = 8
 
 Job = Callable[["Order"], Report]
 
@@ -143,6 +146,30 @@ def demo(call: Invocation, directory: Path | None, as_json: bool) -> None:
     from scraper.demo import demo as play
 
     with stop_on_signals() as stop:
-        report = play(directory, call.progress(), stop)
-    show(report, as_json)
-    raise click.exceptions.Exit(int(report.exit_code))
+        shown = play(directory, call.progress(), stop)
+    show(shown.report, as_json)
+    if not as_json:
+        emit(_demo_text(shown))
+    raise click.exceptions.Exit(int(shown.report.exit_code))
+
+
+def _demo_text(shown: Shown) -> str:
+    """What the demonstration left behind, and what to try next."""
+    from scraper.catalog import Catalog
+    from scraper.cli.output import table
+
+    with Catalog.open(f"sqlite:///{shown.folder / 'data' / 'catalog.db'}") as catalog:
+        held = list(catalog.recordings(shown.report.ucm))
+    rows = [(item.path, f"{(item.frames or 0) / (item.sample_rate or 8000):.1f} s", item.source_format) for item in held[:_DEMO_ROWS]]
+    command = f"ucm-scraper --config {shown.config}"
+    return "\n".join(
+        [
+            "",
+            table(("RECORDING", "LENGTH", "CAME AS"), rows),
+            *([f"… and {len(held) - len(rows)} more"] if len(held) > len(rows) else []),
+            "",
+            f"The WAV files are in {shown.folder / 'recordings'}; deletions asked of the simulated PBX: {shown.deletes}.",
+            f"Look further:  {command} recordings  ·  {command} verify",
+            "Your own PBX:  ucm-scraper config init, fill in config.yaml, then ucm-scraper run",
+        ]
+    )

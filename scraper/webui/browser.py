@@ -14,6 +14,8 @@ from pathlib import Path
 from loguru import logger
 from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
+from playwright.sync_api import Playwright as SyncPlaywright
+from playwright.sync_api import sync_playwright
 
 from scraper.errors import BrowserFailed, BrowserMissing
 from scraper.tls import Certificate
@@ -45,7 +47,7 @@ def major_version(text: str) -> int:
     return int(found[0]) if found else 0
 
 
-def find_browser(playwright: Playwright, configured: Path | None) -> Path:
+def find_browser(playwright: Playwright | SyncPlaywright, configured: Path | None) -> Path:
     """The browser to start. Raises :class:`BrowserMissing` with how to install one."""
     if configured:
         if not configured.is_file():
@@ -59,31 +61,30 @@ def find_browser(playwright: Playwright, configured: Path | None) -> Path:
     system = find_system_browser()
     if system is None:
         raise BrowserMissing
-    logger.bind(action="browser-found").debug("Playwright's own browser is not installed; using the system's {}", system.name)
     return system
 
 
-def install_system_browser() -> Path:
+def ensure_browser() -> None:
     """Install Debian's Chromium where no browser is found: ``demo`` and the tests only. Needs root and apt; takes minutes.
 
     Raises :class:`BrowserMissing` where it can't be installed.
     """
-    found = find_system_browser()
-    if found:
-        return found
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise BrowserMissing
-    logger.bind(action="browser-install").info("No Chromium on this machine: installing Debian's with apt-get")
+    with sync_playwright() as playwright:
+        try:
+            find_browser(playwright, None)
+            return
+        except BrowserMissing:
+            if os.geteuid() != 0 or not shutil.which("apt-get"):
+                raise
+    logger.bind(action="browser-install").info("No Chromium on this machine: installing Debian's with apt-get (some 300 MB)")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
         try:
             subprocess.run(command, check=True, capture_output=True, env=environment, timeout=900)  # noqa: S603 -- fixed words
         except (OSError, subprocess.SubprocessError) as error:
             raise BrowserMissing(f"`{' '.join(command)}` failed.") from error
-    found = find_system_browser()
-    if found is None:
+    if find_system_browser() is None:
         raise BrowserMissing
-    return found
 
 
 @asynccontextmanager
@@ -94,6 +95,8 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     """
     async with async_playwright() as playwright:
         executable = find_browser(playwright, options.executable)
+        if executable == find_system_browser():
+            logger.bind(action="browser-found").debug("Using this system's {}: Playwright's own browser is not installed", executable.name)
         args = [*_QUIET, *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else [])]
         browser = await _start(playwright, executable, args, options)
         try:

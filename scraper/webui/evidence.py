@@ -20,7 +20,7 @@ _SCREENSHOT_MS = 5_000
 
 
 async def save(page: Page, wire: Wire, folder: Path) -> Path | None:
-    """Write ``actions.json`` and ``screenshot.png`` (mode 0600) into ``folder``; None where even that failed. Never raises into a failure."""
+    """Write ``actions.json`` and ``screenshot.png`` (mode 0600) into ``folder``; None where even that failed. Never raises."""
     try:
         picture = await page.screenshot(mask=[page.locator("input, textarea")], timeout=_SCREENSHOT_MS)
     except PlaywrightError:

@@ -17,6 +17,7 @@ from scraper.errors import DownloadFailed
 _POLL_SECONDS = 0.005
 _OVERLAP = 4096
 _RESTARTS_WITHOUT_GAIN = 2
+_LOOKS_FOR_FINAL_NAME = 400
 
 
 class GrowingDownload(io.RawIOBase):
@@ -35,6 +36,7 @@ class GrowingDownload(io.RawIOBase):
         self._file: io.BufferedReader | io.FileIO | None = None
         self._tail = b""
         self._seen = 0
+        self._looks = 0
         self._furthest = 0
         self._restarts = 0
         self._last_growth = time.monotonic()
@@ -62,11 +64,11 @@ class GrowingDownload(io.RawIOBase):
             self._watch(size)
             if size > self.position and self._agrees():
                 return self._take(buffer)
-            if ended:
+            if ended and (self._file or self._failure or self._waited_in_vain()):
                 return self._end(size)
             if time.monotonic() - self._last_growth > self._stall_seconds:
                 raise DownloadFailed(f"The download stalled: nothing arrived for {self._stall_seconds:.0f} s.", received=self.position)
-            self._ended.wait(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -86,11 +88,11 @@ class GrowingDownload(io.RawIOBase):
         return os.fstat(self._file.fileno()).st_size
 
     def _find(self) -> Path | None:
-        files = [path for path in self._folder.iterdir() if path.is_file()]
-        growing = [path for path in files if path.suffix == ".crdownload"]
-        if growing:
-            return growing[0]
-        return files[0] if files and (self._ended.is_set() or files[0].stat().st_size) else None
+        """The file that holds the download: the largest that is not an empty placeholder; an empty one only where the download was empty."""
+        sizes = {path: size for path in self._folder.iterdir() if (size := _size_of(path)) is not None}
+        if self._ended.is_set() and not any(sizes.values()):
+            return next((path for path in sizes if path.suffix != ".crdownload"), None)
+        return max((path for path in sizes if sizes[path]), key=sizes.__getitem__, default=None)
 
     def _take(self, buffer: memoryview) -> int:
         assert self._file is not None
@@ -117,9 +119,22 @@ class GrowingDownload(io.RawIOBase):
         if self._restarts >= _RESTARTS_WITHOUT_GAIN and self.position >= self._furthest:
             raise DownloadFailed(f"The download broke off again and again after {self._furthest} bytes.", received=self.position)
 
+    def _waited_in_vain(self) -> bool:
+        """Whether a download that ended well has had time to appear under its final name, and did not."""
+        self._looks += 1
+        return self._looks > _LOOKS_FOR_FINAL_NAME
+
     def _end(self, size: int) -> int:
         if self._failure is not None:
             raise DownloadFailed(f"The download broke off ({self._failure}).", received=self.position)
         if size < self.position:
             raise DownloadFailed("The download started over and ended shorter than before.", received=self.position)
         return 0
+
+
+def _size_of(path: Path) -> int | None:
+    """Bytes in a file; None where it is gone this very moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None

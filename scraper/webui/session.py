@@ -34,9 +34,10 @@ SETTLE_MS = 3_000
 _LOOK = r"""
 const seen = selector => [...document.querySelectorAll(selector)].some(visible);
 const widget = el => !el.closest('.grecaptcha-badge') && el.getAttribute('data-size') !== 'invisible';
+const sized = el => visible(el) && el.getBoundingClientRect().height > 20;
 const captcha = [...document.querySelectorAll('.g-recaptcha, [data-sitekey], iframe[src*="recaptcha/"], iframe[title="reCAPTCHA"]')]
   .some(widget)
-  || seen('input[id*=captcha i], img[src*=captcha i], [class*=captcha i]:not(.grecaptcha-badge)');
+  || [...document.querySelectorAll('input[id*=captcha i], img[src*=captcha i], [class*=captcha i]')].filter(widget).some(sized);
 const form = seen('input#username') && seen('input#password');
 const shell = seen('.ant-layout-sider, .ant-menu');
 """
@@ -65,13 +66,33 @@ class Credentials:
 
 
 async def go(page: Page, url: str, timeout: float) -> int:
-    """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx."""
+    """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx.
+
+    A navigation that the page itself had under way may cut in: then it is asked for once more.
+    """
+    try:
+        return await _go_once(page, url, timeout)
+    except _Interrupted:
+        pass
+    try:
+        return await _go_once(page, url, timeout)
+    except _Interrupted as error:
+        raise PageNotAsExpected("The web UI keeps going to another page.") from error
+
+
+class _Interrupted(Exception):
+    """Another navigation cut in."""
+
+
+async def _go_once(page: Page, url: str, timeout: float) -> int:
     try:
         response = await page.goto(url, wait_until="domcontentloaded", timeout=timeout * 1000)
     except PlaywrightTimeout as error:
         raise NetworkError(f"The web UI did not answer within {timeout:.0f} s.") from error
     except PlaywrightError as error:
         reason = re.search(r"ERR_[A-Z_]+", error.message)
+        if "interrupted by another navigation" in error.message or (reason and reason[0] == "ERR_ABORTED"):
+            raise _Interrupted from error
         raise UnreachableError(f"The web UI can't be opened ({reason[0] if reason else 'no reason given'}).") from error
     status = response.status if response else 200
     if status >= 500:
@@ -93,6 +114,11 @@ async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Show
         return Showing(await handle.json_value())
     except PlaywrightTimeout:
         return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
+
+
+async def signed_in(page: Page) -> None:
+    """Wait, without a deadline of its own, until the page shows the app and not its sign-in."""
+    await page.wait_for_function(dom.script(_LOOK + "return shell && !form;"), timeout=0)
 
 
 class SignIn:

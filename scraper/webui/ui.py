@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from scraper.webui.browser import LaunchOptions, launched
 from scraper.webui.guard import Guard, Judge
 from scraper.webui.kept import KeptSession
 from scraper.webui.recordings_page import ROUTE, Labels, Patience, RecordingsPage, is_listing
-from scraper.webui.session import Credentials, Showing, SignIn, address, go, showing
+from scraper.webui.session import Credentials, Showing, SignIn, address, go, showing, signed_in
 from scraper.webui.wire import Answer, Wire
 
 #: Sign-ins that one job may make: the first, and one more where the PBX ended the session.
@@ -83,6 +83,15 @@ class WebUi:
         if found is not Showing.WANTED:
             raise SessionEnded if found is Showing.SIGN_IN else PageNotAsExpected("The Recordings page did not open in a second tab.")
         return self._recordings_page(page, first)
+
+    async def let_person_sign_in(self, person: Callable[[Page], Awaitable[None]] | None, seconds: float) -> None:
+        """Open the web UI and wait until somebody has signed in; keep the session. Raises TimeoutError after ``seconds``."""
+        async with asyncio.timeout(seconds):
+            await go(self._page, self._access.url, self._access.patience.answer)
+            if person:
+                await person(self._page)
+            await signed_in(self._page)
+            self._access.kept.save(await self._context.storage_state())
 
     async def save_evidence(self) -> Path | None:
         """Keep what the browser shows now."""
