@@ -192,9 +192,9 @@ class Archive:
             block = self._bytes.take(_BLOCK)
             if not block:
                 # Without an end mark only gzip's checksum tells that nothing is missing.
-                if self._end_mark or self._bytes.checked:
+                if self._end_mark or (self._bytes.checked and self._members):
                     return None
-                raise _CutShort
+                raise self._bad_header(block)
             if block == _END_MARK:
                 self._end_mark = True
                 continue
@@ -217,7 +217,7 @@ class Archive:
         return header
 
     def _bad_header(self, block: bytes) -> Exception:
-        if len(block) < _BLOCK:
+        if len(block) < _BLOCK and not self._bytes.checked:
             return _CutShort()
         kind = sniff(block)
         return not_an_archive(kind) if self._members == 0 and kind != "tar" else _CutShort("a member's header is damaged")

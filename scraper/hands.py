@@ -8,6 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+#: Work in hand at once, however little it weighs: what a stop still has to finish.
+_MOST = 16
+
 
 class Hands:
     """Threads that work on what they are given, as long as it weighs no more than ``capacity`` bytes; the first error ends it all.
@@ -32,7 +35,7 @@ class Hands:
 
     def give(self, weight: int, work: Callable[[], None]) -> None:
         """Have ``work`` done; waits until there is room for its ``weight`` in bytes. Raises what earlier work raised."""
-        weight += 4096  # so that there is a limit for the tiniest as well
+        weight = max(weight, self._capacity // _MOST)
         with self._room:
             self._room.wait_for(lambda: self._error or not self._held or self._held + weight <= self._capacity)
             if self._error is not None:

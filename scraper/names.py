@@ -12,7 +12,9 @@ _UNSAFE = re.compile(r"^\.|^ |[. ]$|\\")
 
 
 def _escape(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
+    # An undecodable byte stands as one of the surrogates U+DC80 to U+DCFF; the others can only come from JSON.
+    as_it_was = "surrogateescape" if "\udc80" <= match[0] <= "\udcff" else "surrogatepass"
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", as_it_was))
 
 
 def clean(name: str) -> str:
@@ -20,7 +22,7 @@ def clean(name: str) -> str:
 
     A name that a PBX really uses comes out unchanged, `#` and `+` among them (field guide 3).
     """
-    return _UNCLEAN.sub(_escape, name.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape"))
+    return _UNCLEAN.sub(_escape, name)
 
 
 def component(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -261,7 +262,7 @@ class LocalStore:
 
     def open(self, path: str) -> BinaryIO:
         """See :meth:`Store.open`; not through a symbolic link at its end."""
-        return os.fdopen(os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+        return cast(BinaryIO, io.FileIO(self.root / path, "r", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)))
 
     def digest(self, path: str) -> str:
         """See :meth:`Store.digest`."""

@@ -27,3 +27,8 @@ def upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def newest() -> str | None:
+    """The newest migration that this version ships."""
+    return ScriptDirectory.from_config(_config()).get_current_head()

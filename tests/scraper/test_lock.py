@@ -1,0 +1,85 @@
+"""The job lock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from scraper.errors import Busy, StoreUnwritable
+from scraper.lock import job_lock
+
+
+def test_second_holder_is_refused_and_told_who_holds(tmp_path: Path) -> None:
+    with job_lock(tmp_path, "office"), pytest.raises(Busy, match=f"pid {os.getpid()}") as caught, job_lock(tmp_path, "office"):
+        pytest.fail("both held it")
+    assert caught.value.evidence["since"].endswith("Z")
+
+
+def test_threads_of_one_process_are_kept_apart(tmp_path: Path) -> None:
+    refused = threading.Event()
+
+    def other() -> None:
+        try:
+            with job_lock(tmp_path, "office"):
+                pass
+        except Busy:
+            refused.set()
+
+    with job_lock(tmp_path, "office"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(5)
+    assert refused.is_set()
+
+
+def test_it_is_free_again_after_the_block_and_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), job_lock(tmp_path, "office"):
+        raise KeyError
+    with job_lock(tmp_path, "office"):
+        pass
+
+
+def test_two_ucms_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with job_lock(tmp_path, "one"), job_lock(tmp_path, "two"):
+        pass
+
+
+_HOLD = """
+import subprocess, sys
+from pathlib import Path
+from scraper.lock import job_lock
+with job_lock(Path(sys.argv[1]), "office"):
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=sys.stdin)
+    print("held", child.pid, flush=True)
+    child.wait()
+"""
+
+
+def test_a_killed_holder_frees_it_even_if_its_child_lives_on(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline().split()[1])
+        with pytest.raises(Busy, match=f"pid {holder.pid}"), job_lock(tmp_path, "office"):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(5)
+        os.kill(child, 0)
+        with job_lock(tmp_path, "office"):
+            pass
+
+
+def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
+    with job_lock(tmp_path / "data", "../../x"):
+        assert [path.name for path in (tmp_path / "data" / "locks").iterdir()] == ["%2E.%2F..%2Fx.lock"]
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnwritable), job_lock(tmp_path / "file", "office"):
+        pass
