@@ -81,9 +81,9 @@ def _confirmed(source: Source, head: bytes, text: str) -> _Reading:
     if parts is None or parts[2] not in CODECS:
         raise Undecodable("undecodable", f"the confirmed layout {text!r} isn't understood", kind="gsff")
     offset, layout = int(parts[1]), RawLayout(parts[2], int(parts[3]), int(parts[4]))
-    if CODECS[layout.codec].frames_in(source.size - offset, layout.channels) < MIN_FRAMES and not _declared(head, source.size):
-        raise Undecodable("too-short", f"the file holds {source.size} bytes, less than 10 ms of sound", kind="gsff")
     declared = _declared(head, source.size)
+    if CODECS[layout.codec].frames_in(source.size - offset, layout.channels) < MIN_FRAMES and not declared:
+        raise Undecodable("too-short", f"the file holds {source.size} bytes, less than 10 ms of sound", kind="gsff")
     if declared and declared[0] != offset:
         raise Undecodable("undecodable", f"{declared[1]}, but calibration said {offset} bytes of header", kind="gsff")
     return _Reading(offset, layout, "confirmed", ("this layout was confirmed on this PBX", _not_against(source, offset, layout)))
