@@ -10,10 +10,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from . import cdrapi, recapi, sign_in
-from .delivery import Silence, client_address, deliver_single
+from .delivery import ERROR_PAGE, Silence, client_address, deliver_single
 from .sign_in import Attempt
 from .state import Action, Session, State
 
@@ -78,6 +78,8 @@ class ApiNew:
         problem = self._problem(action, str(wanted.get("cookie", "")))
         if problem is not None:
             return answer(problem, error_msg="Failed")
+        if self.state.faults.take("api_html"):
+            return HTMLResponse(ERROR_PAGE)
         return await run_in_threadpool(handler, wanted)
 
     def _handlers(self) -> dict[str, Callable[[Request_], Response]]:

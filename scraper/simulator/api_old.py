@@ -13,12 +13,12 @@ from urllib.request import parse_http_list, parse_keqv_list
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from . import cdrapi, recapi, sign_in
 from .api_new import denied, switched_off
-from .delivery import client_address, deliver_single
+from .delivery import ERROR_PAGE, client_address, deliver_single
 from .sign_in import Attempt
 from .state import Action, State
 
@@ -70,6 +70,8 @@ class ApiOld:
         state.actions.append(Action(action, time.time(), "old-api", dict(request.query_params)))
         if state.faults.get(f"{action}_forbidden"):
             return PlainTextResponse("403 Forbidden", 403)
+        if state.faults.take("api_html"):
+            return HTMLResponse(ERROR_PAGE)
         busy = state.faults.take("api_busy")
         return None if busy is None else PlainTextResponse("503 Service Unavailable", 503)
 

@@ -91,7 +91,7 @@ def answer(found: list[CallRecord], form: str, state: State) -> Response:
 def files_of_call(identifier: str, state: State) -> list[str] | None:
     """The recordings of a call, by a leg's AcctId (of the newest call that has it), ``session`` or ``uniqueid``; None: no such call."""
     for call in reversed(calls(state)):
-        keys = {call.session, *(str(leg.acct_id) for leg in call.legs), *(fields(call, leg, state.config)["uniqueid"] for leg in call.legs)}
+        keys = {call.session, *(str(leg.acct_id) for leg in call.legs), *(leg.uniqueid for leg in call.legs)}
         if identifier in keys:
             return [path for leg in call.legs for path in leg.files]
     return None

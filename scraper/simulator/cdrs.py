@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Leg:
         """Seconds from start to end."""
         return self.ringing + self.talk
 
+    @property
+    def uniqueid(self) -> str:
+        """Begins with the UTC epoch of its start."""
+        return f"{int(self.start.timestamp())}.{self.acct_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
@@ -52,13 +58,24 @@ class CallRecord:
     style: str
 
 
+_written: WeakKeyDictionary[State, tuple[list[Recording], list[CallRecord]]] = WeakKeyDictionary()
+
+
 def calls(state: State) -> list[CallRecord]:
     """Every call the PBX remembers, oldest first; also those whose recordings are gone."""
     if state.cdrs_deleted:
         return []
-    config = state.config
+    recordings, made = _written.get(state, (None, []))
+    if recordings is not state.all_recordings:  # the first time, or new ones came in
+        recordings = state.all_recordings
+        made = _write(recordings, state.config)
+        _written[state] = recordings, made
+    return made
+
+
+def _write(recordings: list[Recording], config: SimulatorConfig) -> list[CallRecord]:
     by_call: dict[int, list[Recording]] = defaultdict(list)
-    for recording in state.all_recordings:
+    for recording in recordings:
         by_call[recording.call].append(recording)
     made = [_answered(index, files, config) for index, files in enumerate(by_call.values())]
     made += [_without_recording(index, config) for index in range(config.unanswered_calls)]
@@ -188,7 +205,7 @@ def fields(call: CallRecord, leg: Leg, config: SimulatorConfig) -> dict[str, str
         "billsec": str(leg.talk),
         "disposition": leg.disposition,
         "amaflags": "DOCUMENTATION",
-        "uniqueid": f"{int(leg.start.timestamp())}.{leg.acct_id}",
+        "uniqueid": leg.uniqueid,
         "userfield": "Int",
         "caller_name": "",
         "recordfiles": recordfiles(leg.files, call.style),

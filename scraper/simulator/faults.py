@@ -121,6 +121,7 @@ CATALOGUE = {
         Fault("cdrapi_forbidden", "", "the API user lacks the permission cdrapi: -47", _flag),
         Fault("recapi_forbidden", "", "the API user lacks the permission recapi: -47", _flag),
         Fault("api_busy", "STATUS", "API calls answer this status (-45, -46, -51, -57)", _number),
+        Fault("api_html", "", "API calls answer an HTML page, with HTTP 200", _flag),
         Fault("cookie_dies_every", "N", "the API's cookie dies after every N calls", _number),
         Fault("pages_repeat", "", "cdrapi answers the first page for ever, whatever the offset", _flag),
         Fault("cdrapi_empty", "", "cdrapi answers no calls at all, as if that were success", _flag),

@@ -70,7 +70,7 @@ class Recording:
 
     @property
     def sha256(self) -> str:
-        """Hash of the canonical WAV that the archive must hold in the end."""
+        """Hash of the canonical WAV that the archive must hold in the end (but for ``alaw8``, which loses precision)."""
         return hashlib.sha256(self.riff()).hexdigest()
 
 

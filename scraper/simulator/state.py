@@ -83,7 +83,7 @@ class State:
         self.actions: list[Action] = []
         self.sign_ins: list[SignIn] = []
         self.downloads: list[Download] = []
-        self.deletes: list[str] = []
+        self.deletes: list[str] = []  # every change that was asked for: remove…, delete…, reset…, set…, apply…, done or not
         self.sessions: dict[str, Session] = {}
         self.api_sessions: dict[str, Session] = {}
         self.challenges: dict[str, str] = {}

@@ -94,6 +94,14 @@ def test_a_busy_pbx_answers_so_for_its_occasions(api, status):
     assert "cdr_root" in pbx.api("cdrapi", cookie=cookie).json()
 
 
+@pytest.mark.parametrize("action", ["cdrapi", "recapi"])
+def test_an_answer_may_be_html_with_200(api, action):
+    pbx, cookie = api
+    pbx.state.faults.set("api_html", times=1)
+    reply = pbx.api(action, cookie=cookie, **MONITOR, filename=recording(pbx).path)
+    assert (reply.status_code, reply.text[:9]) == (200, "<!DOCTYPE")
+
+
 def test_success_of_cdrapi_is_bare(api):
     pbx, cookie = api
     assert set(pbx.api("cdrapi", cookie=cookie, format="json").json()) == {"cdr_root"}

@@ -91,6 +91,15 @@ def test_several_names_come_as_a_tar(old):
         assert len(tar.getnames()) == 3
 
 
+@pytest.mark.parametrize(("fault", "status"), [("recapi_forbidden", 403), ("api_busy", 503), ("api_html", 200), ("api_denied", 403)])
+def test_what_else_may_be_answered(old, fault, status):
+    pbx, client = old()
+    pbx.state.faults.set(fault, -45 if fault == "api_busy" else "")
+    reply = client.get("/recapi")
+    assert reply.status_code == status
+    assert "monitor" not in reply.text
+
+
 def test_switched_off_while_it_runs(old):
     pbx, client = old()
     pbx.state.faults.set("api_off", "404")
