@@ -55,6 +55,7 @@ class PlainProgress:
         self._phase = ""
         self._told = self._began = clock()
         self._received = self._total = self._recordings = 0
+        self._rate = 0.0
 
     def phase(self, name: str) -> None:
         with self._lock:
@@ -65,6 +66,7 @@ class PlainProgress:
     def downloaded(self, received: int, total: int | None) -> None:
         with self._lock:
             self._received, self._total = received, total or 0
+            self._rate = received / max(self._clock() - self._began, 1e-3)
             self._tell_sometimes()
 
     def recording(self, size: int) -> None:
@@ -85,11 +87,10 @@ class PlainProgress:
     def _state(self) -> str:
         parts = []
         if self._received:
-            rate = self._received / max(self._clock() - self._began, 1e-3)
             of = f" of {megabytes(self._total)} ({self._received / self._total:.0%})" if self._total else ""
-            parts.append(f"{megabytes(self._received)}{of}, {megabytes(int(rate))}/s")
+            parts.append(f"{megabytes(self._received)}{of}, {megabytes(int(self._rate))}/s")
         if self._recordings:
-            parts.append(f"{self._recordings:,} recordings")
+            parts.append(_recordings(self._recordings))
         return f": {', '.join(parts)}" if parts else ""
 
     def _tell(self, line: str) -> None:
@@ -101,6 +102,10 @@ class PlainProgress:
 def megabytes(size: int) -> str:
     """``1,012.3 MB``: grouped, so that the log doesn't take it for a phone number."""
     return f"{size / 1e6:,.1f} MB"
+
+
+def _recordings(count: int) -> str:
+    return f"{count:,} recording{'' if count == 1 else 's'}"
 
 
 class RichProgress:
@@ -156,11 +161,11 @@ class RichProgress:
                 self._display.stop()
 
     def _amount(self) -> str:
-        return " · ".join(filter(None, (self._download, f"{self._recordings:,} recordings" if self._recordings else "")))
+        return " · ".join(filter(None, (self._download, _recordings(self._recordings) if self._recordings else "")))
 
 
 def for_stderr(emit: Callable[[str], None] | None = None) -> Progress:
     """The live display where stderr is a terminal, else plain lines, given to ``emit`` (such as the log) where there is one."""
-    if emit is None and sys.stderr is not None and sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         return RichProgress()
     return PlainProgress(emit or _to_stderr)

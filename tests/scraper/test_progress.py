@@ -49,7 +49,18 @@ def test_plain_ends_once_with_the_sum() -> None:
     progress.recording(1)
     progress.done()
     progress.done()
-    assert lines == ["downloading", "done: 1 recordings"]
+    assert lines == ["downloading", "done: 1 recording"]
+
+
+def test_plain_keeps_the_rate_of_the_download_when_other_phases_follow() -> None:
+    progress, lines, clock = plain()
+    progress.phase("downloading")
+    clock.now = 2.0
+    progress.downloaded(4_000_000, 4_000_000)
+    progress.phase("comparing")
+    clock.now = 3.0
+    progress.done()
+    assert lines[-1] == "done: 4.0 MB of 4.0 MB (100%), 2.0 MB/s"
 
 
 def test_plain_survives_a_stream_that_fails() -> None:
@@ -79,6 +90,11 @@ def test_any_progress_takes_calls_in_any_order_from_many_threads(make: type[Null
         thread.join(10)
     progress.done()
     progress.done()
+
+
+def test_for_stderr_is_live_on_a_terminal_whatever_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert isinstance(for_stderr(lambda _line: None), RichProgress)
 
 
 def test_for_stderr_is_plain_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
