@@ -1,7 +1,8 @@
 """Reads a download while the browser is still writing it.
 
 Chromium first makes an empty placeholder, writes ``<guid>.crdownload`` and renames it to ``<guid>`` at the end. When a connection
-breaks it starts the same file over by itself (up to five times); what was read stays valid as long as the new bytes agree with the old.
+breaks it starts over by itself (up to five times), in the same file or in a new one of the same name; what was read stays valid as long
+as the new bytes agree with the old.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class GrowingDownload(io.RawIOBase):
         self._stall_seconds = stall_seconds
         self._ended = threading.Event()
         self._failure: str | None = None
-        self._file: io.BufferedReader | io.FileIO | None = None
+        self._file: io.FileIO | None = None
         self._tail = b""
         self._seen = 0
         self._looks = 0
@@ -77,15 +78,24 @@ class GrowingDownload(io.RawIOBase):
         super().close()
 
     def _size(self) -> int:
+        """Bytes in the file that is followed now."""
         if self._file is None:
-            path = self._find()
-            if path is None:
-                return 0
-            try:
-                self._file = path.open("rb", buffering=0)
-            except FileNotFoundError:  # renamed this very moment
-                return 0
-        return os.fstat(self._file.fileno()).st_size
+            self._file = self._open()
+        if self._file is None:
+            return 0
+        state = os.fstat(self._file.fileno())
+        if state.st_nlink == 0 and state.st_size <= self.position and (newer := self._open()):  # it was started over in a new file
+            self._file.close()
+            self._file = newer
+            return os.fstat(newer.fileno()).st_size
+        return state.st_size
+
+    def _open(self) -> io.FileIO | None:
+        path = self._find()
+        try:
+            return io.FileIO(path, "rb") if path else None
+        except FileNotFoundError:  # renamed this very moment
+            return None
 
     def _find(self) -> Path | None:
         """The file that holds the download: the largest that is not an empty placeholder; an empty one only where the download was empty."""

@@ -163,8 +163,9 @@ class SignIn:
         """Send the form; the answer to its login, None if none came. Statuses that refuse the challenge count as the answer."""
         future = self._wire.next(lambda answer: answer.action == "login" or (answer.action == "challenge" and answer.status != 0))
         try:
-            await page.fill("input#username", username, timeout=self._timeout * 1000)
-            await page.fill("input#password", password, timeout=self._timeout * 1000)
+            for field, value in (("input#username", username), ("input#password", password)):
+                await page.focus(field, timeout=self._timeout * 1000)  # some are read-only until then, against browsers' autofill
+                await page.fill(field, value, timeout=self._timeout * 1000)
             await page.eval_on_selector("form button[type=submit], button[type=submit]", "button => button.click()")
             return await asyncio.wait_for(future, self._timeout)
         except TimeoutError:

@@ -87,6 +87,22 @@ def test_download_that_starts_over_with_the_same_bytes_goes_on(tmp_path, stream)
     assert read_all(stream) == b"gh"
 
 
+def test_download_that_starts_over_in_a_new_file_goes_on(tmp_path, stream):
+    path = growing(tmp_path, b"abcdef")
+    assert stream.read(2) == b"ab"
+    path.unlink()
+    growing(tmp_path, b"abc")
+    assert stream.read(6) == b"cdef"
+
+    def finish():
+        path.write_bytes(b"abcdefgh")
+        path.rename(tmp_path / "3f-guid")
+        stream.ended(None)
+
+    threading.Timer(0.05, finish).start()
+    assert read_all(stream) == b"gh"
+
+
 def test_download_that_starts_over_with_other_bytes_fails(tmp_path, stream):
     path = growing(tmp_path, b"abcdef")
     assert stream.read(6) == b"abcdef"

@@ -1,0 +1,106 @@
+"""Downloads that go wrong: every whole recording is kept, every missing one is a gap, and no failure is called a success."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def check_ledger(place, report):
+    """What holds after any run: the counts add up, and what is archived is exact."""
+    counts = report.recordings
+    assert counts.expected in (None, counts.archived + counts.gone + len(report.gaps))
+    assert counts.already == counts.archived - counts.new
+    held = place.held_by_pbx()
+    assert all(held.get(path) == samples for path, samples in place.archived().items())
+
+
+@pytest.mark.parametrize("instead", ["html", "json", "empty", "zip", "garbage"])
+@pytest.mark.parametrize("modal", [True, False])
+def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
+    place = office(modal=modal, faults={"archive_instead": instead})
+    report = place.run()
+    assert report.exit_code == 7
+    assert place.archived() == {}
+
+
+@pytest.mark.parametrize("fault", ["archive_cut", "archive_truncated", "archive_stalls"])
+def test_broken_download_keeps_every_whole_recording(office, fault):
+    place = office(recordings=30, seconds=(2.0, 6.0), faults={fault: "0.6"})
+    report = place.run()
+    check_ledger(place, report)
+    assert (report.exit_code, report.recordings.expected) == (3, 30)
+    assert 15 <= report.recordings.archived <= 20
+    assert {gap.reason for gap in report.gaps} == {"unreachable"}
+    place.ucm.state.faults.clear()
+    again = place.run()
+    assert (again.exit_code, again.recordings.new) == (0, len(report.gaps))
+    assert place.all_is_exact()
+
+
+def test_download_cut_once_goes_on_by_itself(office):
+    place = office(recordings=30, seconds=(2.0, 6.0))
+    place.ucm.state.faults.set("archive_cut", 0.6, times=1)
+    report = place.run()
+    assert (report.exit_code, report.recordings.new) == (0, 30)
+
+
+def test_listed_recordings_that_the_archive_lacks_are_gaps_by_name(office):
+    place = office(recordings=30, faults={"missing_from_archive": "0.33"})
+    report = place.run()
+    check_ledger(place, report)
+    assert (report.exit_code, report.recordings.expected) == (3, 30)
+    assert {gap.identity.path for gap in report.gaps} == set(place.held_by_pbx()) - set(place.archived())
+    place.ucm.state.faults.clear()
+    assert (place.run().exit_code, place.all_is_exact()) == (0, True)
+
+
+def test_hostile_members_harm_nothing_and_hide_nothing(office):
+    place = office(faults={"hostile": "dotdot+absolute+symlink+hardlink+device+fifo+duplicate+longname+nonutf8+case+control"})
+    report = place.run()
+    paths = {gap.identity.path for gap in report.gaps}
+    assert set(place.held_by_pbx()) <= set(place.archived()) | paths
+    outside = [path for path in place.folder.rglob("*") if path.is_file() and "data" not in path.relative_to(place.folder).parts[:1]]
+    assert outside == [place.config]
+
+
+def test_members_too_many_do_not_hide_one_too_few(office):
+    place = office(recordings=30, faults={"missing_from_archive": "0.33", "hostile": "duplicate+case+longname+absolute"})
+    report = place.run()
+    absent = set(place.held_by_pbx()) - set(place.archived())
+    assert report.exit_code == 3
+    assert absent
+    assert absent <= {gap.identity.path for gap in report.gaps}
+
+
+def test_noise_is_quarantined_and_a_gap(office):
+    place = office(recordings=20, seconds=(2.0, 4.0), faults={"noise": "0.2"})
+    report = place.run()
+    assert report.exit_code == 3
+    assert {gap.reason for gap in report.gaps} == {"undecodable"}
+    assert report.recordings.quarantined == len(report.gaps) > 0
+    assert place.run().recordings.new == 0
+
+
+def test_pack_that_fails_ends_in_7_and_one_that_never_ends_by_its_deadline(office):
+    place = office(faults={"pack_fails": "-9"})
+    assert place.run().error["kind"] == "PackFailed"
+    place.ucm.state.faults.clear()
+    place.ucm.state.faults.set("pack_never_ends")
+    place.configure(web={"pack_timeout_seconds": 3})
+    assert place.run().error["kind"] == "PackFailed"
+
+
+def test_busy_pbx_is_given_the_time_it_asks_for(office, monkeypatch):
+    from scraper.webui import recordings_page
+
+    monkeypatch.setitem(recordings_page.PATIENCE_SECONDS, -51, 0.3)
+    place = office()
+    place.ucm.state.faults.set("web_busy", "-51", times=2)
+    assert place.run().exit_code == 0
+
+
+def test_list_that_says_more_than_it_shows_is_never_complete(office):
+    report = office(faults={"listing_total": "3"}).run()
+    assert (report.exit_code, report.recordings.expected) == (3, None)

@@ -1,0 +1,158 @@
+"""The main job in a real browser against the simulated UCM: everything arrives, exactly, and nothing but reading is sent."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from scraper.models import Status
+from scraper.webui.guard import READING
+
+pytestmark = pytest.mark.browser
+
+
+def test_first_run_archives_every_recording_sample_for_sample(office):
+    place = office(recordings=24, seconds=(2.0, 20.0))
+    report = place.run()
+    assert (report.status, report.exit_code, report.error) == (Status.COMPLETE, 0, None)
+    counts = report.as_json()["recordings"]
+    assert counts == {"expected": 24, "archived": 24, "gone": 0, "new": 24, "already": 0, "quarantined": 0}
+    assert place.all_is_exact()
+
+
+def test_second_run_stores_nothing_new_and_signs_in_no_second_time(office):
+    place = office()
+    place.run()
+    before = {path: path.stat().st_mtime_ns for path in place.store.rglob("*.wav")}
+    counts = place.run().as_json()["recordings"]
+    assert counts == {"expected": 12, "archived": 12, "gone": 0, "new": 0, "already": 12, "quarantined": 0}
+    assert {path: path.stat().st_mtime_ns for path in place.store.rglob("*.wav")} == before
+    assert len(place.ucm.state.sign_ins) == 1
+
+
+def test_recordings_made_between_two_runs_are_new_in_the_second(office):
+    place = office()
+    place.run()
+    place.ucm.state.add(3)
+    counts = place.run().recordings
+    assert (counts.expected, counts.new, counts.already) == (15, 3, 12)
+    assert place.all_is_exact()
+
+
+def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
+    place = office()
+    place.run()
+    place.ucm.state.remove(place.ucm.state.all_recordings[0].path)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected, report.recordings.archived) == (0, 12, 12)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        {"modal": False},
+        {"labels": "old"},
+        {"labels": "old", "modal": False, "overlay": True},
+        {"overlay": True},
+        {"archive_paths": "none"},
+        {"archive_paths": "dir"},
+        {"archive_paths": "absolute"},
+        {"gsff": "none"},
+        {"gsff": "mixed"},
+        {"gsff_layout": "bare8"},
+        {"gsff_layout": "riff44"},
+        {"gsff_layout": "alaw8"},
+        {"pack_mode": "poll"},
+        {"date_filter": True},
+        {"recordings": 70},
+        {"faults": {"plain_tar": ""}},
+        {"faults": {"delete_moved": ""}},
+    ],
+    ids=lambda build: "-".join(f"{key}={value}" for key, value in build.items()),
+)
+def test_every_build_of_the_web_ui_gives_every_recording(office, build):
+    place = office(**build)
+    report = place.run()
+    assert (report.exit_code, report.recordings.new, report.gaps) == (0, len(place.ucm.state.all_recordings), [])
+    if build.get("gsff_layout") != "alaw8":
+        assert place.all_is_exact()
+
+
+def test_other_language_works_once_its_label_is_configured(office):
+    place = office(language="de")
+    assert place.run().exit_code == 7
+    place.configure(web={"labels": {"download_all": "Alle herunterladen", "download": "Herunterladen"}})
+    assert place.run().exit_code == 0
+
+
+def test_pbx_without_recordings_is_complete(office):
+    report = office(recordings=0).run()
+    assert (report.exit_code, report.recordings.expected) == (0, 0)
+
+
+def test_session_that_the_pbx_ended_costs_one_more_sign_in_and_nothing_else(office):
+    place = office()
+    place.run()
+    place.ucm.state.end_sessions()
+    assert place.run().exit_code == 0
+    assert len(place.ucm.state.sign_ins) == 2
+
+
+@pytest.mark.parametrize("modal", [True, False])
+def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(office, modal):
+    place = office(modal=modal)
+    place.ucm.state.faults.set("session_ends_before_download", times=1)
+    report = place.run()
+    assert (report.exit_code, report.recordings.new) == (0, 12)
+    assert len(place.ucm.state.sign_ins) == 2
+
+
+def test_session_that_ends_before_every_download_ends_the_job_after_two_sign_ins(office):
+    place = office(faults={"session_ends_before_download": ""})
+    report = place.run()
+    assert (report.exit_code, report.error["kind"]) == (7, "SessionEnded")
+    assert len(place.ucm.state.sign_ins) == 2
+
+
+def test_nothing_but_reading_reaches_the_pbx(office):
+    place = office(faults={"delete_moved": ""}, overlay=True)
+    place.run()
+    place.run()
+    names = {action.name for action in place.ucm.state.actions}
+    assert names
+    assert all(name.startswith(READING) for name in names)
+
+
+def test_files_are_readable_by_their_owner_only(office):
+    place = office()
+    place.run()
+    files = [path for path in (place.folder / "data").rglob("*") if path.is_file()]
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE((place.store / "..").stat().st_mode) == 0o700
+
+
+def test_command_prints_the_documented_report_and_nothing_else(office):
+    place = office()
+    code, report, log = place.finish(place.command("run", "--ucm", "office", "--json"))
+    assert code == 0
+    assert list(report) == [
+        "schema", "run_id", "ucm", "trigger", "window", "started_at", "finished_at", "status", "exit_code",
+        "recordings", "sources", "bytes", "seconds", "gaps", "notes", "error",
+    ]  # fmt: skip
+    assert report["sources"] == {"bulk": 12, "batch": 0, "recapi": 0, "row": 0, "ingest": 0}
+    assert "Signed in" in log
+
+
+def test_log_and_catalog_hold_no_secret_and_the_log_no_phone_number(office):
+    place = office()
+    _, _, log = place.finish(place.command("-v", "-v", "run", "--json"))
+    assert "simulated-web-password" not in log
+    assert not any(cookie in log for cookie in place.ucm.state.sessions)
+    assert "5555550" not in log
+    assert b"simulated-web-password" not in (place.folder / "data" / "catalog.db").read_bytes()
+    kept = place.folder / "data" / "sessions" / "office.json"
+    assert "simulated-web-password" not in kept.read_text()
+    assert json.loads(kept.read_text())["state"]["cookies"]
