@@ -7,15 +7,23 @@ folder is flushed; the catalog calls it ``archived``. :func:`recover` ends what 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import count
+from types import TracebackType
+from typing import Self
 
 from scraper.catalog import Catalog, Recording
 from scraper.errors import StoreUnwritable
 from scraper.models import Identity
 from scraper.store import Incoming, Store
+
+#: Recordings filed together; the first of them waits at most so many seconds for the others.
+_BATCH, _LINGER_SECONDS = 16, 0.1
+#: Sealed files that may wait to be filed.
+_MOST_WAITING = 64
 
 
 class Filed(Enum):
@@ -53,26 +61,65 @@ class Parcel:
 
 
 class Filing:
-    """Files parcels of one UCM, whose lock the caller holds. Threads may share it: what they bring at the same time is filed together."""
+    """Files parcels of one UCM, whose lock the caller holds, in a thread of its own; ``done`` is called there with each.
 
-    def __init__(self, catalog: Catalog, store: Store, ucm: str) -> None:
+    What comes close together is filed together, with one flush and two commits for all. A context manager: leaving it files what was handed
+    in, and raises what went wrong, a :class:`~scraper.errors.StorageError`; then nothing half done stays but what :func:`recover` ends.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, ucm: str, done: Callable[[Parcel], None]) -> None:
         self._catalog = catalog
         self._store = store
         self._ucm = ucm
+        self._done = done
         self._filed: set[Identity] = set()
-        self._waiting: deque[Parcel] = deque()
-        self._turn = threading.Lock()
+        self._waiting: list[Parcel] = []
+        self._batch: list[Parcel] = []
+        self._closing = self._ended = False
+        self._news = threading.Condition()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="filing")
 
-    def file(self, parcel: Parcel) -> Filed:
-        """File a parcel; when this returns it lasts. Raises :class:`~scraper.errors.StorageError`."""
-        self._waiting.append(parcel)
-        with self._turn:  # whoever comes first files for those that wait behind, with one flush and two commits for all
-            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            while batch:
-                batch = self._file_distinct(batch)
-        if parcel.filed is None:
-            raise StoreUnwritable("A recording could not be filed together with others.")
-        return parcel.filed
+    def __enter__(self) -> Self:
+        self._work_done = self._thread.submit(self._work)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+        self._thread.shutdown(wait=True)
+        self._work_done.result()
+
+    def hand_in(self, parcel: Parcel) -> None:
+        """Have a parcel filed soon; waits while too many wait. Raises what went wrong with earlier ones."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._waiting) < _MOST_WAITING or self._ended)
+            if not self._ended:
+                self._waiting.append(parcel)
+                self._news.notify_all()
+                return
+        parcel.discard()
+        self._work_done.result()
+
+    def _work(self) -> None:
+        try:
+            while self._next_batch():
+                while self._batch:
+                    self._batch = self._file_distinct(self._batch)
+        finally:
+            with self._news:
+                for parcel in (*self._batch, *self._waiting):
+                    parcel.discard()
+                self._ended = True
+                self._news.notify_all()
+
+    def _next_batch(self) -> bool:
+        with self._news:
+            self._news.wait_for(lambda: self._waiting or self._closing)
+            self._news.wait_for(lambda: len(self._waiting) >= _BATCH or self._closing, timeout=_LINGER_SECONDS)
+            self._batch, self._waiting = self._waiting, []
+            self._news.notify_all()
+            return bool(self._batch)
 
     def _file_distinct(self, batch: Sequence[Parcel]) -> list[Parcel]:
         """File one parcel of each identity; returns the others, which must see what became of it."""
@@ -91,6 +138,7 @@ class Filing:
             self._filed.add(parcel.recording.identity)
             parcel.discard()
             parcel.filed = parcel.filed or (Filed.VERSION if parcel.recording.suffix else Filed.NEW)
+            self._done(parcel)
         return later
 
     def _choose_place(self, parcel: Parcel, taken: set[str]) -> bool:
@@ -99,18 +147,19 @@ class Filing:
         # What was found before packing still holds: nobody else files for this UCM.
         changed = parcel.versions is None or recording.identity in self._filed
         versions = self._catalog.find_recordings(recording.identity) if changed else parcel.versions or []
-        if any(_same_sound(recording, version) for version in versions):
+        if any(version.sha256 == recording.sha256 for version in versions):
             parcel.filed = Filed.ALREADY
             return False
         mark = suffix = recording.sha256[:8] if versions else ""
-        while True:
+        for number in count(2):
             place = self._store.path_for(recording.identity, name=parcel.name, mark=mark)
-            free, parcel.adopted = self._is_free(place.path, recording.sha256, taken)
-            if free:
+            original_path = f"{place.path}.original" if parcel.original is not None else None
+            parcel.adopted = self._lies_at(place.path, recording.sha256)
+            usable = parcel.adopted or not self._store.exists(place.path)
+            if usable and place.path not in taken and (original_path is None or self._can_take(original_path, recording.source_sha256)):
                 break
-            mark = recording.sha256[: len(mark) + 8]
+            mark = f"{recording.sha256[:8]}-{number}" if mark else recording.sha256[:8]
         taken.add(place.path)
-        original_path = f"{place.path}.original" if parcel.original is not None else None
         parcel.recording = replace(recording, path=place.path, suffix=suffix, original_path=original_path)
         if mark:
             parcel.note = f"{recording.identity.path}: stored as {place.path}, because other bytes have its name."
@@ -118,15 +167,12 @@ class Filing:
             parcel.note = f"{recording.identity.path}: stored as {place.path}, because its name is too long."
         return True
 
-    def _is_free(self, path: str, sha256: str, taken: set[str]) -> tuple[bool, bool]:
-        """(whether the place can be used, whether the very file is there already: from a lost catalog or a crash)."""
-        if path in taken:
-            return False, False
-        if not self._store.exists(path):
-            return True, False
-        if self._catalog.knows_path(path) or self._digest(path) != sha256:
-            return False, False
-        return True, True
+    def _lies_at(self, path: str, sha256: str) -> bool:
+        """Whether this very file is there already, and nobody's: from a lost catalog or a crash."""
+        return self._store.exists(path) and not self._catalog.knows_path(path) and self._digest(path) == sha256
+
+    def _can_take(self, path: str, sha256: str) -> bool:
+        return not self._store.exists(path) or self._digest(path) == sha256
 
     def _place(self, parcel: Parcel) -> None:
         recording = parcel.recording
@@ -167,9 +213,3 @@ def recover(store: Store, catalog: Catalog, ucm: str) -> int:
 
 def _original_is_there(store: Store, row: Recording) -> bool:
     return row.original_path is None or digest_or_none(store, row.original_path) == row.source_sha256
-
-
-def _same_sound(one: Recording, other: Recording) -> bool:
-    if one.samples_sha256 is not None and other.samples_sha256 is not None:
-        return one.samples_sha256 == other.samples_sha256 and (one.sample_rate, one.channels) == (other.sample_rate, other.channels)
-    return one.sha256 == other.sha256

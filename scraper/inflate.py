@@ -17,10 +17,13 @@ from isal import igzip_lib
 from converters.sniff import sniff
 from scraper.errors import NotAnArchive, ScraperError
 
-BLOCK_BYTES = 1 << 20
+#: Packed bytes asked for at once.
+_READ_BYTES = 1 << 20
+#: Unpacked bytes made at once: small enough for the processor's cache, and all that can be lost where packed data is damaged.
+_BLOCK_BYTES = 1 << 18
 _TAR_BLOCK = 512
 #: Blocks that wait between the two threads.
-_BLOCKS_AHEAD = 8
+_BLOCKS_AHEAD = 32
 #: How often a reader that waits for bytes looks whether it should stop, in seconds.
 _GLANCE_SECONDS = 0.2
 
@@ -176,7 +179,7 @@ class Inflated:
         inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         while not inflater.eof:
             try:
-                block = inflater.decompress(data, BLOCK_BYTES)
+                block = inflater.decompress(data, _BLOCK_BYTES)
             except igzip_lib.IsalError:  # type: ignore[misc]  # its stubs take the class for an instance
                 self.damage = "the packed data is damaged (gzip)"
                 return b""
@@ -195,7 +198,7 @@ class Inflated:
     def _read(self) -> bytes:
         if self._closed.is_set():
             raise _Closed
-        data = self._stream.read(BLOCK_BYTES)
+        data = self._stream.read(_READ_BYTES)
         self.read_bytes += len(data)
         return data
 

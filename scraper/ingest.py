@@ -15,7 +15,7 @@ from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
 from scraper.archive import Archive, ArchiveLimits, Member, Skipped
 from scraper.catalog import Catalog
-from scraper.filing import Filed, Filing, recover
+from scraper.filing import Filed, Filing, Parcel, recover
 from scraper.hands import Hands
 from scraper.models import UNDATED, Gap, GapReason, Identity, Source, class_of, month_in_name
 from scraper.names import split_extension
@@ -106,7 +106,7 @@ class Ingest:
         self.context = context
         self.outcome = Outcome()
         self._packer = Packer(context.store, context.options, context.source, context.run_id)
-        self._filing = Filing(context.catalog, context.store, context.ucm)
+        self._filing = Filing(context.catalog, context.store, context.ucm, self._note_filed)
         self._book = threading.Lock()
 
     def run(self, stream: BinaryIO) -> Outcome:
@@ -119,7 +119,7 @@ class Ingest:
         recover(context.store, context.catalog, context.ucm)
         with Archive(stream, context.limits, context.work_dir, context.stop) as archive:
             try:
-                with Hands(_THREADS, IN_FLIGHT_BYTES) as hands:
+                with self._filing, Hands(_THREADS, IN_FLIGHT_BYTES) as hands:
                     for item in archive:
                         if isinstance(item, Skipped):
                             self.outcome.skipped.append((item.name, item.why))
@@ -155,30 +155,31 @@ class Ingest:
 
     def _take(self, member: Member, identity: Identity) -> None:
         try:
-            self._judge(member, identity, _sha256(member.source))
+            parcel = self._judge(member, identity, _sha256(member.source))
         finally:
             member.close()
-        self.context.progress.recording(member.size)
+        if parcel is None:
+            self.context.progress.recording(member.size)
+        else:
+            self._filing.hand_in(parcel)
 
-    def _judge(self, member: Member, identity: Identity, digest: str) -> None:
+    def _judge(self, member: Member, identity: Identity, digest: str) -> Parcel | None:
+        """What is to be filed, or None where the archive has it already or it went to quarantine."""
         if member.untrusted:
             self._quarantine(identity, member.source, digest, Suspicion("corrupt", f"In the archive {member.untrusted}."))
-            return
+            return None
         versions = self.context.catalog.find_recordings(identity)
         if any(version.source_sha256 == digest for version in versions):
-            self._count(Filed.ALREADY, 0)
-            return
+            with self._book:
+                self.outcome.already += 1
+            return None
         try:
             parcel = self._packer.pack(identity, member.source, digest)
         except Undecodable as error:
             self._quarantine(identity, member.source, digest, Suspicion(error.reason, error.detail, error.evidence))
-            return
+            return None
         parcel.versions = versions
-        try:
-            filed = self._filing.file(parcel)
-        finally:
-            parcel.discard()
-        self._count(filed, parcel.recording.size, parcel.note)
+        return parcel
 
     def _quarantine(self, identity: Identity, source: Bytes, digest: str, suspicion: Suspicion) -> None:
         kept = self.context.quarantine.keep(identity, source, digest, suspicion)
@@ -193,15 +194,15 @@ class Ingest:
         with self._book:
             self.outcome.quarantined.append(gap)
 
-    def _count(self, filed: Filed, size: int, note: str | None = None) -> None:
+    def _note_filed(self, parcel: Parcel) -> None:
         with self._book:
-            self.outcome.new += filed is Filed.NEW
-            self.outcome.already += filed is Filed.ALREADY
-            self.outcome.versions += filed is Filed.VERSION
-            if filed is not Filed.ALREADY:
-                self.outcome.bytes_stored += size
-            if note and filed is not Filed.ALREADY:
-                self.outcome.notes.append(note)
+            self.outcome.new += parcel.filed is Filed.NEW
+            self.outcome.already += parcel.filed is Filed.ALREADY
+            self.outcome.versions += parcel.filed is Filed.VERSION
+            if parcel.filed is not Filed.ALREADY:
+                self.outcome.bytes_stored += parcel.recording.size
+                self.outcome.notes += [parcel.note] if parcel.note else []
+        self.context.progress.recording(parcel.recording.source_size)
 
 
 def _why_no_recording(member: Member) -> str | None:

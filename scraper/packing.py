@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from converters import wav
@@ -47,8 +48,7 @@ class Packer:
         file = self.store.receive(identity.ucm)
         original: Incoming | None = None
         try:
-            with writing("The store"):
-                written = wav.write(decoded, file.file)
+            digest = _write_wav(decoded, file)
             file.seal()
             if self.store.originals == "always" or (self.store.originals == "auto" and not rebuildable):
                 original = self._copy(identity, source)
@@ -57,10 +57,9 @@ class Packer:
             raise
         recording = replace(
             self._recording(identity, source.size, sha256, decoded.format),
-            size=written.size,
-            sha256=written.sha256,
-            samples_sha256=written.samples_sha256,
-            frames=written.frames,
+            size=wav.HEADER_BYTES + decoded.pcm_bytes,
+            sha256=digest,
+            frames=decoded.frames,
             sample_rate=decoded.sample_rate,
             channels=decoded.channels,
             layout=decoded.layout,
@@ -99,6 +98,22 @@ class Packer:
             source_sha256=sha256,
             run_id=self.run_id,
         )
+
+
+def _write_wav(decoded: Decoded, out: Incoming) -> str:
+    """Write the canonical WAV file, hashing on the way: its SHA-256 (hex). It hashes once: the header follows from the samples."""
+    head = wav.header(decoded.frames, decoded.sample_rate, decoded.channels)
+    digest, left = hashlib.sha256(head), decoded.pcm_bytes
+    payload = decoded.payload()
+    with writing("The store"):
+        write_all(out.file, head)
+        for block in (payload,) if payload is not None else decoded.blocks():
+            digest.update(block)
+            write_all(out.file, block)
+            left -= len(block)
+    if left:
+        raise Undecodable("corrupt", "the samples turned out fewer or more than announced", decoded.evidence)
+    return digest.hexdigest()
 
 
 def _wav_name(name: str) -> str | None:

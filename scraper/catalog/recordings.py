@@ -29,7 +29,6 @@ class Recording:
     path: str
     size: int
     sha256: str
-    samples_sha256: str | None = None
     frames: int | None = None
     sample_rate: int | None = None
     channels: int | None = None

@@ -65,8 +65,8 @@ recordings = Table(
     Column("state", String, nullable=False),  # 'storing' until its file is in place, then 'archived'
     Column("path", String, nullable=False),  # relative to the store
     Column("size", BigInteger, nullable=False),
-    Column("sha256", String, nullable=False),  # of the stored file
-    Column("samples_sha256", String),
+    # Of the stored file. The header of ours follows from the samples, so that this proves the sound as well.
+    Column("sha256", String, nullable=False),
     Column("frames", BigInteger),
     Column("sample_rate", Integer),
     Column("channels", Integer),

@@ -34,7 +34,6 @@ def test_each_recording_is_stored_sample_for_sample_and_catalogued(shop: Any, ma
         (row,) = shop.catalog.find_recordings(shop.identity(make.name(number)))
         assert (row.state, row.suffix, row.frames, row.source_format) == ("archived", "", 4000, "gsff")
         assert row.sha256 == hashlib.sha256(stored).hexdigest()
-        assert row.samples_sha256 == hashlib.sha256(make.samples(number)).hexdigest()
         assert row.source_sha256 == hashlib.sha256(make.gsff(number)).hexdigest()
     assert outcome.bytes_stored == sum(map(len, files.values()))
     assert outcome.bytes_read == len(make.tgz(make.recordings(5)))

@@ -58,7 +58,6 @@ def upgrade() -> None:
         sa.Column("path", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("samples_sha256", sa.String(), nullable=True),
         sa.Column("frames", sa.BigInteger(), nullable=True),
         sa.Column("sample_rate", sa.Integer(), nullable=True),
         sa.Column("channels", sa.Integer(), nullable=True),

@@ -1,0 +1,115 @@
+"""From an archive of at least 500 MB to checked, hashed, catalogued WAV files: the whole command against `tar` and the usual way."""
+
+# ruff: noqa: T201 (what is measured is printed: that is what a benchmark is for)
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+MEGABYTES = int(os.environ.get("UCM_BENCH_MB", "520"))
+ROUNDS = int(os.environ.get("UCM_BENCH_ROUNDS", "3"))
+#: So many files go through ffmpeg; the time is scaled to all of them.
+FFMPEG_SAMPLE = 30
+MAX_RATIO, MIN_GAIN, MAX_MEMORY_MB = 0.6, 15, 250
+
+CONFIG = """
+data_dir: {folder}/data
+store: {{url: {folder}/recordings}}
+catalog: {{url: "sqlite:///{folder}/data/catalog.db"}}
+ucms:
+  office: {{url: "https://pbx.example.com:8089", timezone: UTC, web: {{username: backup, password: unused}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds on the clock and on the processors, and the peak memory of any one process in MB."""
+
+    seconds: float
+    cpu: float
+    memory: float
+    out: str = ""
+
+
+def measured(command: list[str], **options: object) -> Took:
+    os.sync()  # what earlier rounds left to be written must not disturb this one
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return Took(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out)
+
+
+def untar(archive: Path, folder: Path) -> Took:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return measured(["tar", "xzf", str(archive), "-C", str(folder)])
+
+
+def ingest(archive: Path, folder: Path) -> Took:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "config.yaml").write_text(CONFIG.format(folder=folder))
+    command = [
+        sys.executable,
+        "-m",
+        "scraper",
+        "--config",
+        str(folder / "config.yaml"),
+        "ingest",
+        str(archive),
+        "--ucm",
+        "office",
+        "--json",
+    ]
+    took = measured(command, stderr=subprocess.DEVNULL)
+    counts = json.loads(took.out)["recordings"]
+    assert counts["new"] == counts["archived"] > 100
+    return took
+
+
+def ffmpeg_each(folder: Path) -> float:
+    """Seconds for all files, from a sample."""
+    files = sorted(folder.rglob("*.wav"))
+    sample = files[:: max(1, len(files) // FFMPEG_SAMPLE)]
+    started = time.monotonic()
+    for path in sample:
+        layout = ["-skip_initial_bytes", "8", "-f", "s16le", "-ar", "8000", "-ac", "1"]
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *layout, "-i", str(path), str(path.with_suffix(".out.wav"))], check=True)
+    return (time.monotonic() - started) * len(files) / len(sample)
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1200)
+def test_the_whole_command_against_tar_and_against_ffmpeg(tmp_path: Path) -> None:
+    archive = tmp_path / "allCdrRecordFiles.tgz"
+    subprocess.run([sys.executable, str(Path(__file__).with_name("make_archive.py")), str(archive), str(MEGABYTES)], check=True)
+    pairs = []
+    for _ in range(ROUNDS):  # side by side, so that other work on the machine weighs on both
+        pairs.append((untar(archive, tmp_path / "tar"), ingest(archive, tmp_path / "ingest")))
+    ratios = [ours.seconds / theirs.seconds for theirs, ours in pairs]
+    tar_seconds = statistics.median(theirs.seconds for theirs, _ in pairs)
+    our_seconds = statistics.median(ours.seconds for _, ours in pairs)
+    usual = tar_seconds + ffmpeg_each(tmp_path / "tar")
+    memory = max(ours.memory for _, ours in pairs)
+    print(f"\narchive: {archive.stat().st_size >> 20} MB packed, {MEGABYTES} MB unpacked")
+    for theirs, ours in pairs:
+        print(f"tar {theirs.seconds:.2f} s (cpu {theirs.cpu:.2f}); ours {ours.seconds:.2f} s (cpu {ours.cpu:.2f}, {ours.memory:.0f} MB)")
+    print(f"ours / tar: median {statistics.median(ratios):.2f}, best {min(ratios):.2f}, worst {max(ratios):.2f}")
+    print(f"tar, then ffmpeg for each file (from {FFMPEG_SAMPLE} files): {usual:.1f} s, {usual / our_seconds:.1f} times ours")
+    print(f"peak memory of ours: {memory:.0f} MB")
+    assert statistics.median(ratios) <= MAX_RATIO
+    assert usual / our_seconds >= MIN_GAIN
+    assert memory < MAX_MEMORY_MB
