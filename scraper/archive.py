@@ -11,20 +11,20 @@ import re
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self
 
-from converters.interface import BytesSource, Source
+from converters.interface import Source
 from converters.sniff import sniff
 from scraper.disk import make_folder, writing
 from scraper.inflate import ArchiveLimits, Inflated, Stopped, not_an_archive
 from scraper.models import is_month
 from scraper.names import clean
 
-__all__ = ["Archive", "ArchiveLimits", "Member", "Skipped", "SpooledSource", "read"]
+__all__ = ["Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
 
 _BLOCK = 512
 _END_MARK = bytes(_BLOCK)
@@ -39,6 +39,27 @@ class _CutShort(Exception):
 
     def __init__(self, why: str = "the archive was cut short") -> None:
         super().__init__(why)
+
+
+class PiecesSource:
+    """A member in memory, in the pieces in which it was unpacked: joining them would copy every recording once more."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._pieces = list(pieces)
+        self.size = sum(map(len, self._pieces))
+
+    def pieces(self, offset: int, length: int) -> Iterator[memoryview]:
+        """``length`` bytes from ``offset``, or what there is of them, without copying."""
+        for piece in self._pieces:
+            if offset < len(piece) and length > 0:
+                part = piece[offset : offset + length]
+                length -= len(part)
+                yield part
+            offset = max(0, offset - len(piece))
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A copy of up to ``length`` bytes from ``offset``."""
+        return b"".join(self.pieces(offset, length))
 
 
 class SpooledSource:
@@ -74,7 +95,7 @@ class Member:
     @property
     def in_memory(self) -> int:
         """Bytes of memory that it holds."""
-        return self.size if isinstance(self.source, BytesSource) else 0
+        return self.size if isinstance(self.source, PiecesSource) else 0
 
     def close(self) -> None:
         """Free a spooled file."""
@@ -246,8 +267,8 @@ class Archive:
             return f"larger than {self._limits.member_bytes} bytes"
         return None
 
-    def _content(self, size: int) -> BytesSource | SpooledSource:
-        source = BytesSource(self._bytes.take(size)) if size <= self._limits.in_memory_bytes else self._spool(size)
+    def _content(self, size: int) -> PiecesSource | SpooledSource:
+        source = PiecesSource(self._bytes.pieces(size)) if size <= self._limits.in_memory_bytes else self._spool(size)
         if source.size < size:
             if isinstance(source, SpooledSource):
                 source.close()

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
-from converters.interface import BytesSource, Options, Undecodable
+from converters.interface import Options, Undecodable
 from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
-from scraper.archive import Archive, ArchiveLimits, Member, Skipped
+from scraper.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped
 from scraper.catalog import Catalog
 from scraper.filing import Filed, Filing, Parcel, recover
 from scraper.hands import Hands
@@ -25,6 +25,7 @@ from scraper.store import Store
 
 #: Bytes of recordings that may be in memory at once, whatever the archive's size.
 IN_FLIGHT_BYTES = 64 << 20
+# Two keep two cores busy beside the one that unpacks; one more works while another waits for the disk.
 _THREADS = 3
 _BLOCK_BYTES = 1 << 20
 _AUDIO_NAMES = {".wav", ".mp3", ".ogg", ".flac", ".gsm", ".au", ".alaw", ".ulaw", ".pcm", ".sln", ".opus", ".g722"}
@@ -216,9 +217,11 @@ def _why_no_recording(member: Member) -> str | None:
 
 
 def _sha256(source: Bytes) -> str:
-    if isinstance(source, BytesSource):
-        return hashlib.sha256(source.view(0, source.size)).hexdigest()
     digest = hashlib.sha256()
-    for offset in range(0, source.size, _BLOCK_BYTES):
-        digest.update(source.read(offset, _BLOCK_BYTES))
+    if isinstance(source, PiecesSource):
+        for piece in source.pieces(0, source.size):
+            digest.update(piece)
+    else:
+        for offset in range(0, source.size, _BLOCK_BYTES):
+            digest.update(source.read(offset, _BLOCK_BYTES))
     return digest.hexdigest()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from converters import wav
-from converters.interface import Decoded, Options, Undecodable, decode
+from converters.interface import CopiedBody, Decoded, Options, Undecodable, decode
 from converters.interface import Source as Bytes
 from converters.sniff import OTHER_AUDIO
+from scraper.archive import PiecesSource
 from scraper.catalog import Recording
 from scraper.disk import write_all, writing
 from scraper.filing import Parcel
@@ -104,16 +106,23 @@ def _write_wav(decoded: Decoded, out: Incoming) -> str:
     """Write the canonical WAV file, hashing on the way: its SHA-256 (hex). It hashes once: the header follows from the samples."""
     head = wav.header(decoded.frames, decoded.sample_rate, decoded.channels)
     digest, left = hashlib.sha256(head), decoded.pcm_bytes
-    payload = decoded.payload()
     with writing("The store"):
         write_all(out.file, head)
-        for block in (payload,) if payload is not None else decoded.blocks():
+        for block in _blocks(decoded):
             digest.update(block)
             write_all(out.file, block)
             left -= len(block)
     if left:
         raise Undecodable("corrupt", "the samples turned out fewer or more than announced", decoded.evidence)
     return digest.hexdigest()
+
+
+def _blocks(decoded: Decoded) -> Iterable[bytes | memoryview]:
+    """The samples, without a copy where they are copied from memory."""
+    body = decoded.body
+    if isinstance(body, CopiedBody) and isinstance(body.source, PiecesSource):
+        return body.source.pieces(body.offset, body.length)
+    return decoded.blocks()
 
 
 def _wav_name(name: str) -> str | None:

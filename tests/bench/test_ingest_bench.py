@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-MEGABYTES = int(os.environ.get("UCM_BENCH_MB", "520"))
+MEGABYTES = int(os.environ.get("UCM_BENCH_MB", "850"))
 ROUNDS = int(os.environ.get("UCM_BENCH_ROUNDS", "3"))
 #: So many files go through ffmpeg; the time is scaled to all of them.
 FFMPEG_SAMPLE = 30

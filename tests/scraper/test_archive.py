@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.archive import Archive, ArchiveLimits, Member, Skipped, SpooledSource, read
+from scraper.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource, read
 from scraper.errors import DiskFull, NetworkError, NotAnArchive
 
 SIZE = 3000
@@ -417,3 +417,11 @@ def test_a_false_long_name_size_near_the_end_is_a_cut(make: Any) -> None:
     with open_archive(make.tar([make.member("a.wav", b"a")])[:1024] + header + struct.pack("<100x")) as archive:
         assert len(contents(archive)) == 1
         assert archive.damage == "the archive was cut short"
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), max_size=9), st.integers(0, 90), st.integers(0, 90))
+def test_a_source_in_pieces_reads_like_the_whole(pieces: list[bytes], offset: int, length: int) -> None:
+    source = PiecesSource(memoryview(piece) for piece in pieces)
+    whole = b"".join(pieces)
+    assert source.size == len(whole)
+    assert source.read(offset, length) == whole[offset : offset + length]
