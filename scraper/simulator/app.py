@@ -97,7 +97,7 @@ class Pages:
 _CAPTCHA = """<!DOCTYPE html><html><body style="margin:0;font:14px sans-serif;border:1px solid #d3d3d3;background:#f9f9f9;padding:22px">
 <label><input type="checkbox" id="recaptcha-anchor"> I'm not a robot (simulated)</label><script>
 document.getElementById("recaptcha-anchor").addEventListener("click", async () => {
-  const answer = await fetch("/recaptcha/api2/userverify", {method: "POST"});
+  const answer = await fetch("/recaptcha/api2/userverify");
   parent.postMessage({type: "recaptcha", token: (await answer.json()).token}, "*");
 });</script></body></html>"""
 
@@ -136,7 +136,7 @@ def build_app(state: State) -> ASGIApp:
         Route("/api", api.__call__, methods=["GET", "POST"]),
         Route("/api/{path:path}", api.below, methods=["GET", "POST"]),
         Route("/recaptcha/api2/anchor", pages.captcha),
-        Route("/recaptcha/api2/userverify", pages.captcha_token, methods=["POST"]),
+        Route("/recaptcha/api2/userverify", pages.captcha_token),
         Route("/static/{path:path}", pages.static),
         *(_control(state) if state.config.host in ("127.0.0.1", "::1", "localhost") else []),
         Route("/{path:path}", pages.index),

@@ -1,0 +1,131 @@
+"""The command as a process: signals, kills, two at once, and what a person does by hand."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import psutil
+import pytest
+
+from scraper.settings import load
+from scraper.simulator import WEB_PASSWORD, WEB_USER
+from scraper.webui.login import with_person
+
+pytestmark = pytest.mark.browser
+
+
+def wait_until(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def downloading(place):
+    return any(action.name == "downloadFile" for action in place.ucm.state.actions)
+
+
+def browsers_of(place):
+    """Chromium processes that work for this office."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(place.folder) in word or place.ucm.pin.removeprefix("sha256//") in word for word in process.info["cmdline"] or []):
+            found.append(process)
+    return [process for process in found if "chrom" in process.name()]
+
+
+def test_sigterm_while_downloading_ends_in_3_with_everything_consistent(office):
+    place = office(recordings=60, seconds=(2.0, 4.0), faults={"archive_slow": "200000"})
+    process = place.command("run", "--json")
+    wait_until(lambda: any(place.store.rglob("*.wav")))
+    process.send_signal(signal.SIGTERM)
+    code, report, _ = place.finish(process)
+    assert (code, report["status"]) == (3, "stopped")
+    assert 0 < report["recordings"]["archived"] == len(place.archived()) < 60
+    assert report["recordings"]["expected"] is None
+    place.ucm.state.faults.clear()
+    assert place.run().exit_code == 0
+    assert place.all_is_exact()
+
+
+def test_sigterm_while_packing_ends_at_once(office):
+    place = office(pack_seconds=60.0)
+    process = place.command("run", "--json")
+    wait_until(lambda: place.ucm.state.count("packFile"))
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    code, report, _ = place.finish(process)
+    assert (code, report["status"]) == (3, "stopped")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sigkill_at_any_moment_loses_and_doubles_nothing_and_leaves_no_browser(office, seed):
+    place = office(recordings=40, seconds=(1.0, 3.0), faults={"archive_slow": "400000"})
+    process = place.command("run", "--json")
+    wait_until(lambda: downloading(place))
+    time.sleep(random.Random(seed).uniform(0.0, 2.0))
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not browsers_of(place))
+    place.ucm.state.faults.clear()
+    report = place.run()
+    assert (report.exit_code, report.recordings.archived) == (0, 40)
+    assert place.all_is_exact()
+    assert not [path for path in (place.store.parent / ".incoming").rglob("*") if path.is_file()]
+
+
+def test_second_job_on_the_same_ucm_ends_in_9(office):
+    place = office(pack_seconds=5.0)
+    first = place.command("run", "--json")
+    wait_until(lambda: place.ucm.state.count("packFile"))
+    code, report, _ = place.finish(place.command("run", "--json"))
+    assert (code, report["error"]["kind"]) == (9, "Busy")
+    assert place.finish(first)[0] == 0
+
+
+def test_archive_downloaded_by_hand_is_taken_in_and_verified(office):
+    place = office()
+    place.run()
+    pack = place.folder / "by-hand.tgz"
+    pack.write_bytes(_pack(place))
+    other = office()
+    other.configure(url=place.ucm.url)
+    code, report, _ = other.finish(other.command("ingest", str(pack), "--ucm", "office", "--json"))
+    assert (code, report["trigger"], report["sources"]["ingest"]) == (0, "ingest", 12)
+    assert other.archived() == place.archived()
+    assert other.finish(other.command("verify", "--json"))[0] == 0
+    next(other.store.rglob("*.wav")).write_bytes(b"changed")
+    assert other.finish(other.command("verify", "--json"))[0] == 3
+
+
+def _pack(place):
+    import io
+    import tarfile
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for recording in place.ucm.state.all_recordings:
+            member = tarfile.TarInfo(recording.path)
+            member.size = len(recording.stored())
+            archive.addfile(member, io.BytesIO(recording.stored()))
+    return buffer.getvalue()
+
+
+def test_person_who_solves_the_captcha_lets_the_next_runs_in(office):
+    place = office(faults={"captcha": ""})
+    assert place.run().exit_code == 5
+
+    async def person(page):
+        await page.fill("input#username", WEB_USER)
+        await page.fill("input#password", WEB_PASSWORD)
+        await page.frame_locator("iframe[title=reCAPTCHA]").locator("#recaptcha-anchor").click()
+        await page.wait_for_function("document.querySelector('#g-recaptcha-response').value !== ''")
+        await page.click("button[type=submit]")
+
+    with_person(load(place.config, {}), "office", person)
+    report = place.run()
+    assert (report.exit_code, report.recordings.archived) == (0, 12)
+    assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [True]
