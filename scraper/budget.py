@@ -81,7 +81,7 @@ class SignInBudget:
             rows = connection.execute(select(sign_ins).where(sign_ins.c.pbx == self._pbx).order_by(sign_ins.c.id)).mappings().all()
             _check(list(rows), fingerprint, way, now)
             values = {"pbx": self._pbx, "at": utc(now), "way": way, "username": username, "fingerprint": fingerprint, "outcome": "pending"}
-            (key,) = connection.execute(sign_ins.insert().values(**values)).inserted_primary_key
+            key = connection.execute(sign_ins.insert().values(**values).returning(sign_ins.c.id)).scalar_one()
 
         def note(outcome: dict[str, object]) -> None:
             with self._catalog.transaction() as connection:

@@ -110,7 +110,7 @@ class SignInError(ScraperError):
 class PasswordRefused(SignInError):
     """The PBX refused this user name and password."""
 
-    default_remedy = "Correct the user name or password; it is not tried again until it changes, so that the PBX doesn't ban this address."
+    default_remedy = "Correct the user name or password; it is not sent again until it changes, so that the PBX doesn't ban this address."
 
 
 class LockedOut(SignInError):
@@ -172,7 +172,9 @@ class CertificateUntrusted(UnreachableError):
 class PinMismatch(UnreachableError):
     """The PBX's public key is not the pinned one."""
 
-    default_remedy = "If the PBX's certificate was renewed, compare the new pin by eye and set `tls.pin`; otherwise somebody may be in between."
+    default_remedy = (
+        "If the PBX's certificate was renewed, compare the new pin by eye and set `tls.pin`; otherwise somebody may be in between."
+    )
 
 
 class WebUiError(ScraperError):
@@ -248,7 +250,7 @@ class CatalogLocked(StorageError):
 class CatalogCorrupt(StorageError):
     """The catalog is damaged."""
 
-    default_remedy = "Restore the catalog from a backup, or move it away: recordings that lie in the store are adopted as they are seen again."
+    default_remedy = "Restore the catalog from a backup, or move it away: recordings in the store are adopted as they are seen again."
 
 
 class CatalogTooNew(StorageError):

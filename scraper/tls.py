@@ -91,7 +91,7 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0) -> Certificate | Non
         seen = _handshake(host, port, timeout, _blind_context()).pin
         raise CertificateUntrusted(
             f"The PBX's certificate is not trusted: {error.verify_message}.",
-            remedy=f"Compare {seen} with the PBX's own certificate by eye, then set `tls.pin` to it; or set `tls.ca_file` to the CA that signed it.",
+            remedy=f"Compare {seen} with the PBX's certificate by eye, then set `tls.pin` to it; or set `tls.ca_file` to its CA.",
             seen=seen,
         ) from error
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from loguru import logger
 
@@ -69,7 +70,7 @@ class WebWay:
     async def _ingest(self, ui: WebUi, stream: GrowingDownload) -> Outcome:
         """Read the archive in a thread while the browser writes it; a stop lets the recording in hand be finished."""
         ingest = self._desk.take_in(Source.BULK, _months_asker(ui, asyncio.get_running_loop()))
-        reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, stream))
+        reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, cast(BinaryIO, stream)))
         try:
             await self._read_out(reading, stream, ui)
         except DownloadFailed as error:
@@ -160,7 +161,7 @@ def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> Callable[[str],
             except ScraperError as error:
                 logger.bind(action="list-unread").warning("The PBX's list could not be read for the months: {}", error.message)
                 months = {}
-        known = months.get(name) or [None]
-        return known.pop(0) if len(known) > 1 else known[0]
+        known = months.get(name, [])
+        return known.pop(0) if len(known) > 1 else next(iter(known), None)
 
     return ask

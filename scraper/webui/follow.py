@@ -98,7 +98,7 @@ class GrowingDownload(io.RawIOBase):
             return None
 
     def _find(self) -> Path | None:
-        """The file that holds the download: the largest that is not an empty placeholder; an empty one only where the download was empty."""
+        """The file that holds the download: the largest, no empty placeholder; an empty one only where the download was empty."""
         sizes = {path: size for path in self._folder.iterdir() if (size := _size_of(path)) is not None}
         if self._ended.is_set() and not any(sizes.values()):
             return next((path for path in sizes if path.suffix != ".crdownload"), None)

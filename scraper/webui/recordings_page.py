@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 from playwright.async_api import Download, Page
@@ -164,7 +165,8 @@ class RecordingsPage:
         self._page.context.on("page", lambda page: page.on("download", started))
         try:
             await self._click(self._labels.download_all_button)
-            await asyncio.wait({downloads, trouble, destruction}, return_when=asyncio.FIRST_COMPLETED)
+            awaited: set[asyncio.Future[Any]] = {downloads, trouble, destruction}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if destruction.done():
                 raise SafetyStop(f"A click would have sent {destruction.result()} to the PBX; it was refused and nothing was changed.")
             if downloads.done():

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from loguru import logger
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, ViewportSize
 from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import SignInBudget
@@ -28,7 +28,7 @@ from scraper.webui.wire import Answer, Wire
 MOST_SIGN_INS = 2
 #: An app that shows its frame but not the linked page by then ignores deep links, in seconds.
 DEEP_LINK_SECONDS = 4.0
-_VIEWPORT = {"width": 1440, "height": 900}
+_VIEWPORT = ViewportSize(width=1440, height=900)
 
 
 @dataclass(frozen=True, slots=True)

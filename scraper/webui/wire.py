@@ -6,6 +6,7 @@ Nothing is requested here. Answers are kept by action and status only (for evide
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,10 +45,7 @@ class Answer:
     def field(self, name: str) -> int | None:
         """An integer field that firmware puts into ``response`` or at the top level (field guide 1, Lockout)."""
         inner = self.response if isinstance(self.response, dict) else {}
-        try:
-            return int(inner.get(name, self.top.get(name)))
-        except (TypeError, ValueError):
-            return None
+        return _integer(inner.get(name, self.top.get(name)))
 
     @property
     def session_ended(self) -> bool:
@@ -100,7 +98,6 @@ class Wire:
         headers = response.headers
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         attachment = "attachment" in headers.get("content-disposition", "").lower()
-        length = headers.get("content-length", "")
         top: dict[str, Any] = {}
         if response.request.method == "POST":
             try:
@@ -108,22 +105,25 @@ class Wire:
                 top = body if isinstance(body, dict) else {}
             except (PlaywrightError, ValueError):  # not JSON, or the page went away: the kind says enough
                 top = {}
-        status = top.get("status")
-        status = int(status) if isinstance(status, int | str) and str(status).lstrip("-").isdigit() else None
         answer = Answer(
             action=parameters["action"],
             parameters=parameters,
             http_status=response.status,
             kind=kind,
             attachment=attachment,
-            length=int(length) if length.isdigit() else None,
-            status=status,
+            length=_integer(headers.get("content-length")),
+            status=_integer(top.get("status")),
             response=top.get("response"),
             top=top,
         )
         self._recent.append(answer)
         for listener in tuple(self._listeners):
             listener(answer)
+
+
+def _integer(value: Any) -> int | None:
+    """A whole number, which some firmware writes as text; None for anything else."""
+    return int(value) if isinstance(value, int | str) and re.fullmatch(r"-?\d{1,18}", str(value)) else None
 
 
 def _parameters(request: Request) -> dict[str, str]:
