@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,14 @@ class Delivery(Response):
         end = int(download.size * min(stops, default=1.0))
         transport = cast(asyncio.Transport, scope["state"]["transport"])
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        began = time.monotonic()
         for block in _blocks(self._content, end, effects.rate):
             await send({"type": "http.response.body", "body": block, "more_body": True})
             if transport.is_closing():
                 return
             download.sent += len(block)
             if effects.rate:
-                await asyncio.sleep(len(block) / effects.rate)
+                await asyncio.sleep(max(0.0, began + download.sent / effects.rate - time.monotonic()))
         if effects.cut is not None:
             await abort(scope)
         elif effects.stall is not None:
