@@ -72,7 +72,9 @@ class Recordings(Database):
     def find_recordings(self, identity: Identity) -> list[Recording]:
         """All versions of a recording, in the order they came; also those in state ``storing``."""
         with self.reading() as connection:
-            return [_recording(row) for row in connection.execute(_FIND, identity_columns(identity)).mappings()]
+            rows = connection.execute(_FIND, identity_columns(identity)).mappings().all()
+        # Sorted here: asked to sort, SQLite walks all of the month in the order of ids to spare itself sorting a row or two.
+        return sorted((_recording(row) for row in rows), key=lambda recording: recording.id)
 
     def is_archived(self, identity: Identity) -> bool:
         """Whether at least one version of it is in the store."""
@@ -147,7 +149,7 @@ _PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"
 _KEY = ("ucm", "class", "month", "name")
 
 # What runs for each recording is built once: building a statement costs more than running it.
-_FIND = select(recordings).where(*(recordings.c[name] == bindparam(name) for name in _KEY)).order_by(recordings.c.id)
+_FIND = select(recordings).where(*(recordings.c[name] == bindparam(name) for name in _KEY))
 _INSERT = recordings.insert()
 _ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
 _PROMOTE = recordings.update().where(_ANNOUNCED).values(state="archived", stored_at=bindparam("at"))

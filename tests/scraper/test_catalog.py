@@ -272,3 +272,28 @@ def test_sign_ins_can_be_kept_in_a_transaction(catalog: Catalog) -> None:
         connection.execute(schema.sign_ins.insert().values(**row))
     with catalog.reading() as connection:
         assert connection.execute(select(schema.sign_ins.c.outcome)).scalar_one() == "pending"
+
+
+def test_what_runs_for_each_recording_is_answered_by_an_index_however_many_there_are(catalog: Catalog) -> None:
+    plans = []
+    with catalog.transaction() as connection:
+        real = connection.connection.driver_connection
+        real.set_trace_callback(plans.append)
+    calls = (
+        lambda: catalog.find_recordings(identity()),
+        lambda: catalog.is_archived(identity()),
+        lambda: catalog.knows_path("x"),
+        lambda: catalog.promote("office"),
+        lambda: catalog.record_gap(gap()),
+    )
+    for call in calls:
+        call()
+    real.set_trace_callback(None)
+    statements = [text for text in plans if text.startswith(("SELECT", "UPDATE"))]
+    assert len(statements) >= len(calls)
+    with catalog.reading() as connection:
+        for statement in statements:
+            steps = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement.replace("%", "%%"))]
+            assert all("SEARCH" in step or "SUBQUERY" in step for step in steps), (statement, steps)
+            if "FROM recordings" in statement and "name = " in statement and "EXISTS" not in statement:
+                assert any("name=?" in step for step in steps), (statement, steps)
