@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from scraper.disk import write_private
 from scraper.errors import ConfigError
 from scraper.models import Report, Trigger
 from scraper.progress import Progress
@@ -53,7 +54,8 @@ def demo(directory: Path | None, progress: Progress, stop: threading.Event) -> S
     config = folder / "config.yaml"
     with Simulator(SimulatorConfig()) as ucm:
         logger.bind(action="simulator-started").info("A simulated UCM with {} recordings is at {}", ucm.config.recordings, ucm.url)
-        config.write_text(_CONFIG.format(ucm=UCM, url=ucm.url, pin=ucm.pin, user=WEB_USER, password=WEB_PASSWORD))
+        written = _CONFIG.format(ucm=UCM, url=ucm.url, pin=ucm.pin, user=WEB_USER, password=WEB_PASSWORD)
+        write_private(config, written.encode())
         report = job.run(Order(load(config, {}), UCM, Trigger.MANUAL, progress, stop))
         return Shown(report, folder, config, len(ucm.state.deletes))
 

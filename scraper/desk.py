@@ -14,7 +14,8 @@ from pathlib import Path
 from loguru import logger
 
 from scraper.catalog import Catalog
-from scraper.errors import ConfigError, ExitCode, ScraperError, StoreUnwritable
+from scraper.disk import make_folder, writing
+from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
 from scraper.ingest import Ingest, IngestContext, Outcome
 from scraper.lock import job_lock
@@ -128,6 +129,8 @@ def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
     :class:`ConfigError`.
     """
     ucm, data_dir = order.settings_of_ucm(), order.settings.data_dir
+    with writing("data_dir"):
+        make_folder(data_dir)
     with job_lock(data_dir, order.ucm), Catalog.open(order.settings.catalog.url) as catalog, _work_dir(data_dir, order.ucm) as work_dir:
         store = open_store(order.settings.store, catalog)
         recover(store, catalog, order.ucm)
@@ -135,12 +138,14 @@ def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
         catalog.start_run(report.run_id, order.ucm, order.trigger, report.window, report.started_at)
         desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived)
         try:
-            yield desk
-        except ScraperError as error:
-            desk.fail(error)
-        desk.settle(source)
-        report.finished_at = datetime.now(UTC)
-        catalog.finish_run(report)
+            try:
+                yield desk
+            except ScraperError as error:
+                desk.fail(error)
+            desk.settle(source)
+        finally:  # what nobody foresaw leaves the report as it began: failed, exit code 1
+            report.finished_at = datetime.now(UTC)
+            catalog.finish_run(report)
 
 
 @contextmanager
@@ -148,10 +153,8 @@ def _work_dir(data_dir: Path, ucm: str) -> Iterator[Path]:
     """A private folder for what is on its way; what a job that died left there is removed first (we hold its lock)."""
     folder = data_dir / "work" / component(ucm)
     shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-    except OSError as error:
-        raise StoreUnwritable(f"data_dir can't be written ({error.strerror}).", remedy="Make `data_dir` writable.") from error
+    with writing("data_dir"):
+        make_folder(folder)
     try:
         yield folder
     finally:

@@ -99,7 +99,7 @@ class Wire:
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         attachment = "attachment" in headers.get("content-disposition", "").lower()
         top: dict[str, Any] = {}
-        if response.request.method == "POST":
+        if not attachment and (response.request.method == "POST" or kind.endswith("json")):
             try:
                 body = await response.json()
                 top = body if isinstance(body, dict) else {}

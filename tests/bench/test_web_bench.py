@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 import yaml
@@ -52,10 +52,8 @@ def test_download_starts_within_three_seconds_beyond_packing(tmp_path):
     with Simulator(pack_seconds=PACK_SECONDS) as ucm:
         fresh = [seconds_to("downloadFile", ucm, configured(tmp_path / f"{n}", ucm)) - PACK_SECONDS for n in range(ROUNDS)]
         kept = [seconds_to("downloadFile", ucm, configured(tmp_path / "0", ucm)) - PACK_SECONDS for _ in range(ROUNDS)]
-    print(
-        f"\nfrom start to the download, beyond packing: {statistics.median(fresh):.1f} s signing in, {statistics.median(kept):.1f} s with a kept session"
-    )
-    assert max(statistics.median(fresh), statistics.median(kept)) <= FIRST_BYTE_SECONDS
+    print(f"\nfrom start to the download, beyond packing: {median(fresh):.1f} s signing in, {median(kept):.1f} s kept session")
+    assert max(median(fresh), median(kept)) <= FIRST_BYTE_SECONDS
 
 
 @pytest.mark.timeout(1800)
@@ -75,7 +73,5 @@ def test_ingest_overlaps_the_download(tmp_path):
         until_download = seconds_to("downloadFile", ucm, command)
         total = time.monotonic() - began - until_download
     longer = max(link, ingest)
-    print(
-        f"\n{MEGABYTES} MB: ingest alone {ingest:.1f} s, download {link:.1f} s, both at once {total:.1f} s = {total / longer:.2f} × the longer"
-    )
+    print(f"\n{MEGABYTES} MB: ingest alone {ingest:.1f} s, download {link:.1f} s, both {total:.1f} s = {total / longer:.2f} × the longer")
     assert total <= OVERLAP * longer

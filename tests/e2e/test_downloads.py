@@ -93,9 +93,9 @@ def test_pack_that_fails_ends_in_7_and_one_that_never_ends_by_its_deadline(offic
 
 
 def test_busy_pbx_is_given_the_time_it_asks_for(office, monkeypatch):
-    from scraper.webui import recordings_page
+    from scraper.webui import wire
 
-    monkeypatch.setitem(recordings_page.PATIENCE_SECONDS, -51, 0.3)
+    monkeypatch.setitem(wire.PATIENCE_SECONDS, -51, 0.3)
     place = office()
     place.ucm.state.faults.set("web_busy", "-51", times=2)
     assert place.run().exit_code == 0

@@ -131,6 +131,8 @@ def test_files_are_readable_by_their_owner_only(office):
     files = [path for path in (place.folder / "data").rglob("*") if path.is_file()]
     assert files
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    folders = [path for path in (place.folder / "data").rglob("*") if path.is_dir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
     assert stat.S_IMODE((place.store / "..").stat().st_mode) == 0o700
 
 
