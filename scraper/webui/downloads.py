@@ -1,0 +1,208 @@
+"""From the click that asks for a file to its last byte: one way for archives, single recordings and tables (field guide 1).
+
+Whoever asks says how to press, what answers end the hope, and how long to wait: an :class:`Ask`. Here the PBX's requests for patience are
+obeyed, the packing modal's own button is pressed where a modal shows, and a click that would have destroyed something stops everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from loguru import logger
+from playwright.async_api import Download, Page
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from scraper.errors import DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
+from scraper.webui import dom
+from scraper.webui.follow import GrowingDownload
+from scraper.webui.guard import Guard
+from scraper.webui.wire import PATIENCE_SECONDS, Answer, Wire
+
+#: How long a modal that was left open may take to close, in seconds.
+_CLOSING_SECONDS = 3.0
+
+#: Presses the modal's own button once it is ready.
+_PRESS_READY = dom.script(
+    "const found = find(want).filter(el => !off(el)); if (found.length !== 1) return false; found[0].click(); return true;"
+)
+#: True once no modal offers the button; one that an earlier download left open is closed by its cross.
+_NONE_OFFERED = dom.script("""
+const left = find(want).filter(el => !off(el));
+for (const el of left) el.closest('.ant-modal').querySelector('.ant-modal-close')?.click();
+return left.length === 0;
+""")
+
+
+class PbxBusy(Exception):
+    """The PBX asks for patience: ``status`` and how many ``seconds``."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        self.seconds = PATIENCE_SECONDS[status]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked for. ``press`` clicks; ``trouble`` turns an answer into the error it means, None where it means none.
+
+    ``seconds``: until the download must have started, the PBX's preparations and its requests for patience included. ``late``: the error
+    otherwise. ``data``: what the download's own ``data=`` must be, where that is known; a straggler of an earlier download is then ignored.
+    """
+
+    press: Callable[[], Awaitable[None]]
+    trouble: Callable[[Answer], Exception | None]
+    seconds: float
+    late: ScraperError
+    data: str | None = None
+
+
+class Downloads:
+    """The downloads of one page. ``modal_button``: the packing modal's own; ``stall_seconds`` without a byte end a download."""
+
+    def __init__(self, page: Page, wire: Wire, guard: Guard, modal_button: dom.Button, stall_seconds: float) -> None:
+        self._page = page
+        self._wire = wire
+        self._guard = guard
+        self._modal_button = modal_button
+        self._stall_seconds = stall_seconds
+
+    @asynccontextmanager
+    async def get(self, ask: Ask, folder: Path) -> AsyncIterator[GrowingDownload]:
+        """Ask for a file and give it as it arrives in ``folder`` (emptied first; where the browser puts its downloads).
+
+        Raises what ``ask`` says, and :class:`SafetyStop` where a click would have destroyed something.
+        """
+        _empty(folder)
+        download = await self._start(ask)
+        stream = GrowingDownload(folder, self._stall_seconds)
+        waiting = asyncio.ensure_future(_tell_end(download, stream))
+        try:
+            yield stream
+        finally:
+            with suppress(PlaywrightError):
+                await download.cancel()
+            await waiting
+            stream.close()
+            with suppress(PlaywrightError):
+                await download.delete()
+
+    async def _start(self, ask: Ask) -> Download:
+        """Click until a download starts: a busy PBX is given the time it asks for, all within the deadline."""
+        try:
+            async with asyncio.timeout(ask.seconds):
+                await self._close_modals()
+                while True:
+                    try:
+                        return await self._start_once(ask)
+                    except PbxBusy as busy:
+                        logger.bind(action="pbx-busy").info(
+                            "The PBX is busy (status {}); trying again in {:.0f} s", busy.status, busy.seconds
+                        )
+                        await asyncio.sleep(busy.seconds)
+        except TimeoutError:
+            raise ask.late from None
+
+    async def _start_once(self, ask: Ask) -> Download:
+        downloads: asyncio.Future[Download] = asyncio.get_running_loop().create_future()
+
+        def started(download: Download) -> None:
+            if not downloads.done() and _is_asked_for(download, ask.data):
+                downloads.set_result(download)
+
+        def opened(page: Page) -> None:
+            page.on("download", started)
+
+        trouble = self._wire.next(lambda answer: ask.trouble(answer) is not None)
+        destruction = self._guard.next_destruction()
+        modal = asyncio.ensure_future(self._press_in_modal())
+        self._page.on("download", started)
+        self._page.context.on("page", opened)
+        try:
+            await ask.press()
+            ends: set[asyncio.Future[Any]] = {downloads, trouble, destruction}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if destruction.done():
+                raise SafetyStop(f"A click would have sent {destruction.result()} to the PBX; it was refused and nothing was changed.")
+            if downloads.done():
+                return downloads.result()
+            error = ask.trouble(trouble.result())
+            assert error is not None
+            raise error
+        finally:
+            self._page.remove_listener("download", started)
+            self._page.context.remove_listener("page", opened)
+            for future in (trouble, destruction, modal):
+                future.cancel()
+
+    async def _press_in_modal(self) -> None:
+        """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
+        with suppress(PlaywrightError):  # the page went away: the download or the trouble tells
+            await self._page.wait_for_function(_PRESS_READY, arg=self._modal_button.as_argument(), timeout=0, polling=100)
+
+    async def _close_modals(self) -> None:
+        """See that no modal of an earlier download offers its file in place of ours."""
+        try:
+            await self._page.wait_for_function(
+                _NONE_OFFERED, arg=self._modal_button.as_argument(), timeout=_CLOSING_SECONDS * 1000, polling=100
+            )
+        except PlaywrightTimeout:
+            logger.bind(action="modal-left").debug("A modal of an earlier download does not close")
+
+
+def pack_trouble(answer: Answer) -> Exception | None:
+    """The error that an answer on the way to an archive means, None where it means none."""
+    if answer.action == "packFile" and not answer.session_ended and (answer.http_status >= 400 or answer.status != 0):
+        return refusal(answer) or PackFailed(
+            f"The PBX could not pack its recordings (HTTP {answer.http_status}, status {answer.status}).", status=answer.status
+        )
+    return file_trouble(answer)
+
+
+def file_trouble(answer: Answer, actions: tuple[str, ...] = ("downloadFile",)) -> Exception | None:
+    """The error that an answer to the download itself means: an ended session, or a page or JSON shown instead of a file saved."""
+    if answer.session_ended:
+        return SessionEnded("The PBX ended the web session before the download.")
+    if answer.action not in actions or answer.attachment:
+        return None
+    if answer.http_status < 400 and not answer.kind.endswith(("html", "json")):
+        return None
+    if error := refusal(answer):
+        return error
+    if answer.kind.endswith("html"):
+        return SessionEnded(f"The PBX answered {answer.action} with a web page.")
+    return DownloadFailed(f"The PBX answered the download with {json.dumps(answer.kind)}, status {answer.status}.")
+
+
+def refusal(answer: Answer) -> Exception | None:
+    """A request for patience, or a server's error; None where ``answer`` is neither."""
+    if answer.status in PATIENCE_SECONDS:
+        return PbxBusy(answer.status)
+    if answer.http_status >= 500:
+        return ServerError(f"The PBX answered {answer.action} with HTTP status {answer.http_status}.")
+    return None
+
+
+async def _tell_end(download: Download, stream: GrowingDownload) -> None:
+    try:
+        stream.ended(await download.failure())
+    except PlaywrightError as error:
+        stream.ended(error.message.splitlines()[0][:80] if error.message else "browser ended")
+
+
+def _is_asked_for(download: Download, data: str | None) -> bool:
+    named = parse_qs(urlsplit(download.url).query).get("data")
+    return data is None or named is None or named[0] == data
+
+
+def _empty(folder: Path) -> None:
+    for leftover in folder.iterdir():
+        leftover.unlink()
