@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
-from scraper.ingest import Ingest, IngestContext, Outcome
+from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.lock import job_lock
 from scraper.models import Gap, Report, Source, Status, Trigger
 from scraper.names import component
@@ -61,8 +61,8 @@ class Desk:
     known: bool = False
     stopped: bool = False
 
-    def take_in(self, source: Source, months: Callable[[str], str | None] | None = None) -> Ingest:
-        """An ingest into this UCM's archive; ``months`` knows the month of a bare file name."""
+    def take_in(self, source: Source, months: MonthOf | None = None) -> Ingest:
+        """An ingest into this UCM's archive; ``months`` knows the month of a bare file name and its size."""
         return Ingest(
             IngestContext(
                 ucm=self.order.ucm,

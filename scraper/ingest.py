@@ -39,6 +39,9 @@ _REMEDY = {
 }
 
 
+MonthOf = Callable[[str, int], str | None]
+
+
 class IngestProgress(Protocol):
     """Watches an ingest; called from its threads."""
 
@@ -55,8 +58,8 @@ class _Unwatched:
 class IngestContext:
     """What an ingest works with. The caller holds the UCM's lock.
 
-    ``months`` asks the PBX's listing for the month of a bare name; it is called in the thread that called :meth:`Ingest.run`, and only
-    where the archive carries none. ``stop`` ends the ingest after the recordings in hand.
+    ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
+    :meth:`Ingest.run`, and only where the archive carries none. ``stop`` ends the ingest after the recordings in hand.
     """
 
     ucm: str
@@ -67,7 +70,7 @@ class IngestContext:
     store: Store
     quarantine: Quarantine
     work_dir: Path
-    months: Callable[[str], str | None] | None = None
+    months: MonthOf | None = None
     progress: IngestProgress = field(default_factory=_Unwatched)
     stop: threading.Event = field(default_factory=threading.Event)
     options: Options = field(default_factory=Options)
@@ -148,7 +151,7 @@ class Ingest:
     def _identity(self, member: Member) -> Identity:
         month = member.month
         if month is None and self.context.months is not None:
-            month = self.context.months(member.name)
+            month = self.context.months(member.name, member.size)
         month = month or month_in_name(member.name, self.context.zone) or UNDATED
         return Identity(self.context.ucm, class_of(member.name), month, member.name)
 

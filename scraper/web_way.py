@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,7 +11,7 @@ from loguru import logger
 
 from scraper.desk import Desk
 from scraper.errors import DownloadFailed, NotAnArchive, ScraperError, SessionEnded
-from scraper.ingest import Outcome
+from scraper.ingest import MonthOf, Outcome
 from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
 from scraper.names import clean
 from scraper.web_access import prove_access
@@ -140,28 +139,31 @@ def month_and_name(row: Listed) -> tuple[str | None, str]:
     return (row.time[:7] if is_month(row.time[:7]) else None), clean(name)
 
 
-def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> Callable[[str], str | None]:
+def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> MonthOf:
     """Asks the PBX's list for the month of a bare name, from the ingest's thread; it is read at the first question, in a second tab."""
-    months: dict[str, list[str]] | None = None
+    rows: dict[str, list[Listed]] | None = None
 
-    async def read() -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
+    async def read() -> dict[str, list[Listed]]:
+        found: dict[str, list[Listed]] = defaultdict(list)
         listed, _ = await (await ui.second_recordings()).listing()
         for row in listed:
-            month, name = month_and_name(row)
-            if month:
-                found[name].append(month)
+            found[month_and_name(row)[1]].append(row)
         return found
 
-    def ask(name: str) -> str | None:
-        nonlocal months
-        if months is None:
+    def ask(name: str, size: int) -> str | None:
+        nonlocal rows
+        if rows is None:
             try:
-                months = asyncio.run_coroutine_threadsafe(read(), loop).result()
+                rows = asyncio.run_coroutine_threadsafe(read(), loop).result()
             except ScraperError as error:
                 logger.bind(action="list-unread").warning("The PBX's list could not be read for the months: {}", error.message)
-                months = {}
-        known = months.get(name, [])
-        return known.pop(0) if len(known) > 1 else next(iter(known), None)
+                rows = {}
+        named = rows.get(name, [])
+        if not named:
+            return None
+        nearest = min(named, key=lambda row: abs((row.size or 0) - size))  # one name in two months: their sizes tell them apart
+        if len(named) > 1:
+            named.remove(nearest)
+        return month_and_name(nearest)[0]
 
     return ask

@@ -113,7 +113,7 @@ def test_class_and_month_of_each_pattern(shop: Any, make: Any, path: str, klass:
 def test_the_pbx_s_listing_is_asked_for_the_month_of_a_bare_name_only_and_in_the_caller_s_thread(shop: Any, make: Any) -> None:
     asked = []
 
-    def months(name: str) -> str | None:
+    def months(name: str, size: int) -> str | None:
         asked.append((name, threading.current_thread()))
         return "2026-01" if name == "b.wav" else None
 

@@ -1,0 +1,63 @@
+"""What the project's own files promise: README, container, CI, package."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scraper.cli.app import cli
+from scraper.errors import ExitCode
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def readme_commands() -> set[str]:
+    """First words of the README's table of commands."""
+    table = README.split("## Commands")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {re.match(r"[a-z]+", word)[0] for cell in cells for word in re.findall(r"`([^`]+)`", cell)} - {"check", "show", "init"}
+
+
+def test_readme_names_every_command_and_no_other():
+    shown = {name for name, command in cli.commands.items() if not command.hidden}
+    assert readme_commands() | {"config"} == shown | {"config"}
+
+
+def test_readme_explains_every_exit_code():
+    table = README.split("## Exit codes")[1].split("\n## ")[0]
+    assert [int(line.split("|")[1]) for line in table.splitlines() if re.match(r"\| \d", line)] == [int(code) for code in ExitCode]
+
+
+@pytest.mark.parametrize("name", ["demo", "test"])
+def test_ci_finds_the_readme_command(name):
+    block = re.search(rf"<!-- {name} -->\n```sh\n(.+?)\n```", README, re.DOTALL)
+    assert block
+    assert block[1].startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert f'command_of {name})"' in (ROOT / ".ci" / "run").read_text()
+
+
+def test_container_is_not_root_and_watches_itself():
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER ")] == ["USER ucm"]
+    assert any(line.startswith("HEALTHCHECK") for line in lines)
+    assert lines[-1] == 'CMD ["run"]'
+
+
+def test_lock_file_pins_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    names = {re.match(r"[A-Za-z0-9-]+", text)[0].lower() for text in wanted}
+    locked = {line.split("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    assert names <= locked
+
+
+def test_package_ships_the_simulation_and_the_migrations():
+    import scraper
+
+    folder = Path(scraper.__file__).parent
+    assert (folder / "simulator" / "web" / "index.html").is_file()
+    assert list((folder / "catalog" / "migrations" / "versions").glob("0*.py"))
