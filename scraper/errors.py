@@ -24,6 +24,9 @@
     │   ├── SessionEnded
     │   ├── PackFailed
     │   ├── DownloadFailed
+    │   │   └── WebPageInstead
+    │   ├── GoneAtPbx
+    │   ├── NotListed
     │   └── NotAnArchive
     ├── StorageError                 8
     │   ├── StoreVanished
@@ -210,6 +213,24 @@ class DownloadFailed(WebUiError):
     """The download did not arrive."""
 
     default_remedy = "The next run tries again; if it repeats, check the network and the PBX's storage."
+
+
+class WebPageInstead(DownloadFailed):
+    """The PBX sent a web page under a recording's name."""
+
+    default_remedy = "The PBX limits how fast recordings are fetched one by one; later runs go on where this one stopped."
+
+
+class GoneAtPbx(WebUiError):
+    """The PBX says that this recording's file does not exist any more."""
+
+    default_remedy = "Nothing can be done here; if the PBX deletes recordings too soon, change its retention or run more often."
+
+
+class NotListed(WebUiError):
+    """The PBX's list of recordings does not show this one."""
+
+    default_remedy = "It may have been deleted on the PBX; another way may still reach it."
 
 
 class NotAnArchive(WebUiError):

@@ -16,8 +16,8 @@ MODAL = ".ant-modal"
 #: Where a page's own buttons never stand.
 NOT_THE_PAGE = ".ant-modal, .ant-modal-wrap, .ant-table-tbody, .ant-layout-sider, .ant-menu, .ant-popover, .ant-message, .ant-notification"
 
-#: Shared by every script below. Names are compared without the space that antd puts between two Chinese characters.
-_LIBRARY = r"""
+#: Shared by every script. Names are compared without the space that antd puts between two Chinese characters.
+LIBRARY = r"""
 const visible = el => el.getClientRects().length > 0 && getComputedStyle(el).visibility !== 'hidden';
 const name = text => (text || '').replace(/\s+/g, ' ').trim().replace(/([\u3400-\u9fff]) (?=[\u3400-\u9fff])/g, '$1');
 const off = el => el.disabled || el.getAttribute('aria-disabled') === 'true' || /\bant-btn-(loading|disabled)\b/.test(el.className);
@@ -54,7 +54,7 @@ class Button:
 
 def script(body: str) -> str:
     """A page script of one argument ``want`` with the library in reach."""
-    return f"want => {{ {_LIBRARY} {body} }}"
+    return f"want => {{ {LIBRARY} {body} }}"
 
 
 async def click(page: Page, button: Button) -> Click:

@@ -54,8 +54,9 @@ class PbxBusy(Exception):
 class Ask:
     """What is asked for. ``press`` clicks; ``trouble`` turns an answer into the error it means, None where it means none.
 
-    ``seconds``: until the download must have started, the PBX's preparations and its requests for patience included. ``late``: the error
-    otherwise. ``data``: what the download's own ``data=`` must be, where that is known; a straggler of an earlier download is then ignored.
+    ``seconds``: until the download must have started, the PBX's preparations and its requests for patience included; ``start_seconds``: the
+    same for one click, without that patience. ``late``: the error otherwise. ``data``: what the download's own ``data=`` must be, where
+    that is known; a straggler of an earlier download is then ignored.
     """
 
     press: Callable[[], Awaitable[None]]
@@ -63,6 +64,7 @@ class Ask:
     seconds: float
     late: ScraperError
     data: str | None = None
+    start_seconds: float | None = None
 
 
 class Downloads:
@@ -129,11 +131,13 @@ class Downloads:
         try:
             await ask.press()
             ends: set[asyncio.Future[Any]] = {downloads, trouble, destruction}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=ask.start_seconds, return_when=asyncio.FIRST_COMPLETED)
             if destruction.done():
                 raise SafetyStop(f"A click would have sent {destruction.result()} to the PBX; it was refused and nothing was changed.")
             if downloads.done():
                 return downloads.result()
+            if not trouble.done():
+                raise ask.late
             error = ask.trouble(trouble.result())
             assert error is not None
             raise error
@@ -200,7 +204,7 @@ async def _tell_end(download: Download, stream: GrowingDownload) -> None:
 
 def _is_asked_for(download: Download, data: str | None) -> bool:
     named = parse_qs(urlsplit(download.url).query).get("data")
-    return data is None or named is None or named[0] == data
+    return data is None or named is None or named[0].replace("+", " ") == data.replace("+", " ")  # not every build escapes the plus
 
 
 def _empty(folder: Path) -> None:

@@ -71,6 +71,14 @@ class GrowingDownload(io.RawIOBase):
                 raise DownloadFailed(f"The download stalled: nothing arrived for {self._stall_seconds:.0f} s.", received=self.position)
             time.sleep(_POLL_SECONDS)
 
+    def head(self, count: int) -> bytes:
+        """The first ``count`` bytes, fewer where it ended before; reading starts with them all the same. Blocks and raises as ``read``."""
+        found = b""
+        while len(found) < count and (more := self.read(count - len(found))):
+            found += more
+        self.position, self._tail = 0, b""
+        return found
+
     def close(self) -> None:
         """Let go of the file."""
         if self._file:
