@@ -54,6 +54,10 @@ class Pager:
         self.latest: Answer | None = None
         self.number = 1
 
+    def show(self, answer: Answer) -> None:
+        """The page itself has asked anew: the table shows ``answer`` now, from its first page."""
+        self.latest, self.number = answer, 1
+
     async def enlarge(self) -> None:
         """Choose the largest page size, once; nothing happens where the page offers none. It goes back to the first page."""
         if self._sized:

@@ -14,7 +14,8 @@ from pathlib import Path
 from playwright.async_api import Page
 
 from scraper.errors import PackFailed, PageNotAsExpected, SessionEnded
-from scraper.webui import dom
+from scraper.models import Window
+from scraper.webui import dates, dom
 from scraper.webui.downloads import Ask, Downloads, pack_trouble
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.guard import Guard
@@ -48,6 +49,11 @@ class Labels:
     def download_button(self) -> dom.Button:
         """*Download*, of the ticked rows; older firmware says "Batch download"."""
         return dom.Button(("Download", "Batch download", *self.download))
+
+    @property
+    def filter_button(self) -> dom.Button:
+        """A date filter's own button."""
+        return dom.Button(("Filter", "Search", *self.filter))
 
     @property
     def modal_button(self) -> dom.Button:
@@ -99,6 +105,7 @@ class RecordingsPage:
     def __init__(self, page: Page, wire: Wire, guard: Guard, labels: Labels, patience: Patience) -> None:
         self.page = page
         self.wire = wire
+        self.guard = guard
         self.labels = labels
         self.patience = patience
         self.kind = ORDINARY
@@ -119,6 +126,23 @@ class RecordingsPage:
     def total(self) -> int | None:
         """``total_item`` of the page's own listing."""
         return self.first.field("total_item") if self.first else None
+
+    async def set_window(self, window: Window) -> bool:
+        """Set the page's date filter to call times of ``window``; False where this build has no date filter.
+
+        ``total`` and :meth:`listing` are the window's then; *Download All* may still cover everything. Raises :class:`SessionEnded`, and
+        :class:`PageNotAsExpected` where the filter can't be set: what the page lists then is not known.
+        """
+        if not await dates.has_range(self.page):
+            return False
+        bounds = dates.Bounds.of(window)
+        asked = self.wire.next(lambda answer: is_listing(answer, self.kind) and bounds.are_in(answer.parameters))
+        answer = await dates.apply(self.page, bounds, self.labels.filter_button, asked, self.patience.answer)
+        if answer.session_ended:
+            raise SessionEnded
+        self.pager.show(answer)
+        self.first = answer
+        return True
 
     @asynccontextmanager
     async def download_all(self, folder: Path) -> AsyncIterator[GrowingDownload]:

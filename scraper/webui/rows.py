@@ -16,6 +16,7 @@ from typing import Any
 
 from loguru import logger
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Request
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from converters.sniff import sniff
@@ -24,7 +25,7 @@ from scraper.webui import dom
 from scraper.webui.downloads import Ask, file_trouble, refusal
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.recordings_page import RecordingsPage, listed
-from scraper.webui.wire import Answer
+from scraper.webui.wire import Answer, parameters_of
 
 #: Bytes of a single download that are looked at before it is handed on.
 _HEAD_BYTES = 512
@@ -168,14 +169,18 @@ class Rows:
         packed = self._list.wire.next(lambda answer: answer.action == "packFile" and answer.status == 0)
         try:
             async with self._list.downloads.get(self._list.packing(lambda: self._press_download(here)), folder) as stream:
-                names_asked = _packed_names(packed.result()) if packed.done() else set()
-                if names_asked and names_asked != chosen:
-                    logger.bind(action="batch-differs").warning(
-                        "The page asked for {} of {} ticked recordings", len(names_asked & chosen), len(chosen)
-                    )
-                yield Batch(stream, frozenset(chosen & names_asked or chosen), frozenset(absent))
+                yield Batch(stream, frozenset(self._asked_for(packed, chosen)), frozenset(absent))
         finally:
             packed.cancel()
+
+    def _asked_for(self, packed: asyncio.Future[Answer], chosen: set[str]) -> set[str]:
+        """Which of the ``chosen`` the page itself asked to be packed; all of them where it doesn't say so by names."""
+        data = packed.result().parameters.get("data", "") if packed.done() else ""
+        asked = chosen & set(data.split(","))
+        if asked and asked != chosen:
+            self._ticks_survive = False
+            logger.bind(action="ticks-lost").info("The page asked for {} of {} ticked recordings", len(asked), len(chosen))
+        return asked or chosen
 
     async def _select(self, wanted: set[str]) -> tuple[set[str], set[str]]:
         """Tick wanted rows and untick others, page by page; (ticked, not in the whole list)."""
@@ -188,16 +193,13 @@ class Rows:
             seen |= here
             if found >= wanted and not self._ticked - wanted:
                 return found, set()
+            if ticked and self._ticks_survive is None:
+                await self._find_out(ticked)
             if found and self._ticks_survive is False:
                 return found, set()
-            left = self._pager.number
             if not await self._advance(start):
                 self._ticked = set(found)
                 return found, wanted - seen
-            if ticked and self._ticks_survive is None:
-                await self._find_out(left, ticked)
-                if not self._ticks_survive:
-                    return await self._tick(wanted & await self._shown()), set()
 
     async def _tick(self, wanted: set[str]) -> set[str]:
         """Have exactly the ``wanted`` rows of this page ticked."""
@@ -210,29 +212,40 @@ class Rows:
         self._ticked = (self._ticked - here) | ticked
         return ticked
 
-    async def _find_out(self, left: int, ticked: set[str]) -> None:
-        """Whether ticks survive paging, by going back to page ``left``; where they do, the table stands where it stood."""
-        now = self._pager.number
-        await self._turn_to(left)
+    async def _find_out(self, ticked: set[str]) -> None:
+        """Whether ticks survive paging: tick a row of the next page too, come back and look. Undecided where there is one page only.
+
+        Some tables (antd 4) show old ticks again, but drop them with the first tick on another page.
+        """
+        number = self._pager.number
+        if not await self._turning(self._pager.next()) and (number == 1 or not await self._turning(self._pager.go(1))):
+            return
+        await self._tick(set(sorted(await self._shown())[:1]))
+        await self._turn_to(number)
         await self._shown()
         self._ticks_survive = ticked <= set(await self._page.evaluate(_TICKED))
         logger.bind(action="ticks").debug("Ticks {} paging", "survive" if self._ticks_survive else "don't survive")
-        if self._ticks_survive:
-            await self._turn_to(now)
-        else:
-            self._ticked = set()
+        if not self._ticks_survive:
+            self._ticked = await self._tick(ticked)
 
     async def _press_download(self, names: list[str]) -> None:
-        button = self._list.labels.download_button
-        done = await self._page.evaluate(_PRESS_TICKED, {"names": names, "button": button.as_argument()})
-        if done == "ticks":
-            raise PageNotAsExpected("The ticked rows changed before they could be downloaded; nothing was pressed.")
-        if done != dom.Click.DONE:
-            shown = ", ".join(repr(name) for name in await dom.button_names(self._page)) or "none"
-            raise PageNotAsExpected(
-                f"The Download button for ticked rows is {done}; the page's buttons are: {shown}.",
-                remedy="If the web UI speaks another language, put its label into `web.labels.download`.",
-            )
+        want = {"names": names, "button": self._list.labels.download_button.as_argument()}
+        try:
+            async with self._page.expect_request(_asks, timeout=self._list.patience.answer * 1000):
+                done = await self._page.evaluate(_PRESS_TICKED, want)
+                if done != dom.Click.DONE:
+                    raise await self._not_pressed(done)
+        except PlaywrightTimeout:
+            raise PageNotAsExpected("The Download button for ticked rows was pressed, but the page asked the PBX for nothing.") from None
+
+    async def _not_pressed(self, why: str) -> PageNotAsExpected:
+        if why == "ticks":
+            return PageNotAsExpected("The ticked rows changed before they could be downloaded; nothing was pressed.")
+        shown = ", ".join(repr(name) for name in await dom.button_names(self._page)) or "none"
+        return PageNotAsExpected(
+            f"The Download button for ticked rows is {why}; the page's buttons are: {shown}.",
+            remedy="If the web UI speaks another language, put its label into `web.labels.download`.",
+        )
 
     # --- one row ---
 
@@ -322,8 +335,6 @@ class Rows:
     async def _turn_to(self, number: int) -> bool:
         if not await self._turning(self._pager.go(number)):
             raise PageNotAsExpected(f"The list offers no way to page {number}.")
-        if self._ticks_survive is False:
-            self._ticked = set()
         return True
 
     async def _turning(self, turn: Awaitable[Any]) -> bool:
@@ -354,7 +365,7 @@ def _check_trouble(answer: Answer) -> Exception:
     return refusal(answer) or DownloadFailed(f"The PBX answered checkFile with HTTP {answer.http_status}, status {answer.status}.")
 
 
-def _packed_names(answer: Answer) -> set[str]:
-    """What the page asked to be packed; empty where it doesn't say so by names."""
-    data = answer.parameters.get("data", "")
-    return set(data.split(",")) - {""}
+def _asks(request: Request) -> bool:
+    """Whether a click made the page ask for something; it polls the PBX with get… and list… by itself."""
+    action = parameters_of(request).get("action", "")
+    return bool(action) and not action.startswith(("get", "list"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
@@ -14,24 +17,61 @@ _STEP_MS = 2_000
 #: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
 _STEP = script(r"""
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(visible);
-const link = items.find(el => (el.getAttribute('href') || '').endsWith(want.route))
+const link = want.route && items.find(el => (el.getAttribute('href') || '').endsWith(want.route))
   || items.find(el => want.labels.includes(name(el.textContent)) && !el.querySelector('a[href]'))
   || items.find(el => want.labels.includes(name(el.textContent)));
 if (link) { link.click(); return 'opened'; }
 const closed = [...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
-  .filter(el => visible(el) && !el.hasAttribute('data-tried'));
+  .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
 const first = closed.find(el => want.menus.includes(name(el.textContent))) || closed[0];
 if (!first) return false;
-first.setAttribute('data-tried', '');
+first.setAttribute('data-tried', want.token);
 first.click();
 return 'unfolded';
 """)
-_MOST_MENUS = 12
+#: Gives the entries that show, and opens the next closed sub menu.
+_ENTRIES = script(r"""
+const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
+const closed = [...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
+  .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
+const entries = items.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
+if (closed.length) { closed[0].setAttribute('data-tried', want.token); closed[0].click(); }
+return {entries, more: closed.length > 0, shown: items.length};
+""")
+_MORE_SHOW = script("""
+const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
+return items.length !== want;
+""")
+#: How long an opened sub menu may take to show its entries; an empty one shows none.
+_UNFOLD_MS = 600
+_MOST_MENUS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the sidebar: its route (empty where it isn't a link) and its label."""
+
+    route: str
+    label: str
+
+
+async def entries(page: Page) -> list[Entry]:
+    """Every entry of the sidebar, unfolding its sub menus one after another; some sidebars keep one open at a time. Menus only read."""
+    found: dict[Entry, None] = {}
+    token = secrets.token_hex(4)
+    for _ in range(_MOST_MENUS):
+        step = await page.evaluate(_ENTRIES, {"token": token})
+        found |= {Entry(route, label): None for route, label in step["entries"]}
+        if not step["more"]:
+            break
+        with suppress(PlaywrightTimeout):
+            await page.wait_for_function(_MORE_SHOW, arg=step["shown"], timeout=_UNFOLD_MS, polling=50)
+    return list(found)
 
 
 async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequence[str]) -> bool:
-    """Go to the page at ``route`` or of one of ``labels``, unfolding ``menus`` first; whether its entry was found. Menus only read."""
-    want = {"route": route, "labels": list(labels), "menus": list(menus)}
+    """Go to the page at ``route``, if any, or of a label, unfolding ``menus`` first; whether its entry was found. Menus only read."""
+    want = {"route": route, "labels": list(labels), "menus": list(menus), "token": secrets.token_hex(4)}
     for _ in range(_MOST_MENUS):
         try:
             step = await page.wait_for_function(_STEP, arg=want, timeout=_STEP_MS, polling=250)

@@ -88,7 +88,7 @@ class Wire:
         return future
 
     def _on_response(self, response: Response) -> None:
-        parameters = _parameters(response.request)
+        parameters = parameters_of(response.request)
         if parameters.get("action"):
             task = asyncio.ensure_future(self._read(response, parameters))
             self._reading.add(task)
@@ -126,7 +126,8 @@ def _integer(value: Any) -> int | None:
     return int(value) if isinstance(value, int | str) and re.fullmatch(r"-?\d{1,18}", str(value)) else None
 
 
-def _parameters(request: Request) -> dict[str, str]:
+def parameters_of(request: Request) -> dict[str, str]:
+    """The parameters of a request to ``/cgi``, from its form and its query; empty for any other."""
     parts = urlsplit(request.url)
     if "cgi" not in parts.path:
         return {}

@@ -1,0 +1,142 @@
+"""Sets a page's date filter, whichever of antd's date inputs it has (field guide 1: they are read-only until opened).
+
+antd 3 opens a calendar with an input of its own; antd 4 lets the input itself be typed into. Either has single pickers, two of them in a
+filter, and range pickers with two inputs in one. What was typed counts only if the picker shows it afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from scraper.errors import PageNotAsExpected
+from scraper.models import Window
+from scraper.webui import dom
+from scraper.webui.wire import Answer
+
+_STEP_MS = 2_000
+#: Where a window has no end of its own.
+_EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
+
+_INPUTS = "const inputs = () => [...document.querySelectorAll('.ant-calendar-picker input, .ant-picker input')]" + (
+    ".filter(el => visible(el) && !el.disabled && !el.closest('.ant-modal, .ant-layout-header, .ant-picker-dropdown'));"
+)
+_TWO = dom.script(_INPUTS + "return inputs().length === 2;")
+_IN_ONE = dom.script(
+    _INPUTS + "const [one, two] = inputs().map(el => el.closest('.ant-calendar-picker, .ant-picker')); return !!one && one === two;"
+)
+#: Opens the calendar of the n-th input, unless it is ``open`` already: a second click would close it.
+_OPEN = dom.script(
+    _INPUTS
+    + """
+if (want.open && [...document.querySelectorAll('.ant-calendar-input')].some(visible)) return;
+const input = inputs()[want.index];
+input.focus();
+for (const type of ['mousedown', 'mouseup', 'click']) input.dispatchEvent(new MouseEvent(type, {bubbles: true}));
+"""
+)
+#: Where to type: the open calendar's own input (antd 3; the n-th of a range), else the input itself, once it can be typed into.
+_TYPED = dom.script(
+    _INPUTS
+    + """
+const own = [...document.querySelectorAll('.ant-calendar-input')].filter(visible);
+if (own.length) return own[Math.min(want.index, own.length - 1)];
+const input = inputs()[want.index];
+return input && input.closest('.ant-picker') && !input.readOnly ? input : false;
+"""
+)
+_SHOWS = dom.script(_INPUTS + "const input = inputs()[want.index]; return !!input && input.value.startsWith(want.day);")
+#: True once no calendar is open; presses its OK where it has one.
+_CLOSED = dom.script("""
+const ok = [...document.querySelectorAll('.ant-calendar-ok-btn, .ant-picker-ok button')].filter(el => visible(el) && !off(el));
+ok.slice(0, 1).forEach(el => el.click());
+return ![...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].some(visible);
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The first moment and the last of a window, PBX local."""
+
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def of(cls, window: Window) -> Bounds:
+        """``window``'s bounds: ``until`` is exclusive, so the last moment is a second earlier; open ends are far away."""
+        last_day = window.until - timedelta(days=1) if window.until else _LATEST
+        return cls(datetime.combine(window.since or _EARLIEST, time.min), datetime.combine(last_day, time(23, 59, 59)))
+
+    @property
+    def days(self) -> tuple[str, str]:
+        """Both days as the page writes them in its requests."""
+        return f"{self.first:%Y-%m-%d}", f"{self.last:%Y-%m-%d}"
+
+    def are_in(self, parameters: dict[str, str]) -> bool:
+        """Whether a request carries both days."""
+        said = " ".join(parameters.values())
+        return all(day in said for day in self.days)
+
+
+async def has_range(page: Page, seconds: float = 0.0) -> bool:
+    """Whether the page shows exactly two date inputs, a beginning and an end, now or within ``seconds``."""
+    if not seconds:
+        return bool(await page.evaluate(_TWO))
+    try:
+        await page.wait_for_function(_TWO, timeout=seconds * 1000)
+    except PlaywrightTimeout:
+        return False
+    return True
+
+
+async def apply(page: Page, bounds: Bounds, button: dom.Button, asked: asyncio.Future[Answer], seconds: float) -> Answer:
+    """Type the range and press the filter's ``button``, where it has one; the answer to what the page then ``asked``.
+
+    ``asked`` waits for an answer whose request carries the bounds. Raises :class:`PageNotAsExpected`; what is filtered then is not known.
+    """
+    done = dom.Click.MISSING
+    try:
+        if not await _type_range(page, bounds):
+            raise PageNotAsExpected("The date filter does not take the dates that are typed into it.")
+        done = await dom.click(page, button)  # some have no button and ask as soon as they are set
+        return await asyncio.wait_for(asked, seconds)
+    except TimeoutError:
+        raise PageNotAsExpected(
+            f"The date filter was set (its button is {done}), but the page did not ask the PBX for these dates.",
+            remedy="If the web UI speaks another language, put the button's label into `web.labels.filter`.",
+        ) from None
+    finally:
+        asked.cancel()
+
+
+async def _type_range(page: Page, bounds: Bounds) -> bool:
+    """Type both ends into the two date inputs; whether they show them then. With times where they take them, else days."""
+    together = bool(await page.evaluate(_IN_ONE))
+    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
+        await _type(page, 0, bounds.first.strftime(form), last=not together)
+        await _type(page, 1, bounds.last.strftime(form), last=True)
+        shown = [await page.evaluate(_SHOWS, {"index": index, "day": day}) for index, day in enumerate(bounds.days)]
+        if all(shown):
+            return True
+    return False
+
+
+async def _type(page: Page, index: int, text: str, *, last: bool) -> None:
+    """Type into the n-th input; ``last``: its calendar closes then."""
+    try:
+        await page.evaluate(_OPEN, {"index": index, "open": index > 0})
+        found = (await page.wait_for_function(_TYPED, arg={"index": index}, timeout=_STEP_MS)).as_element()
+        assert found is not None
+        await found.fill(text, timeout=_STEP_MS)
+        with suppress(PlaywrightError):  # antd 3's range closes as soon as it is whole, and the input goes with it
+            await found.press("Enter", timeout=_STEP_MS)
+        if last:
+            await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
+    except PlaywrightTimeout:
+        await page.keyboard.press("Escape")

@@ -1,0 +1,62 @@
+"""Queue and conference recordings: pages that are found by what they are called, and known by what they ask for."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+
+from scraper.models import RecordingClass
+from scraper.webui.class_pages import open_class
+from scraper.webui.recordings_page import Labels
+from scraper.webui.rows import Pause, Rows
+
+from .conftest import read
+
+KLASSES = [(RecordingClass.QUEUE, "queue_recording", 5), (RecordingClass.MEETME, "meetme_recording", 3)]
+
+
+def members(data: bytes) -> set[str]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {member.name for member in archive if member.isfile()}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("build", [{}, {"labels": "old", "modal": False}, {"overlay": True}])
+def test_class_page_lists_and_gives_all_some_and_one(visit, build):
+    async def story(at):
+        page = await at.ui.recordings()
+        for klass, kind, count in KLASSES:
+            names = at.names(klass)
+            found = await open_class(page, klass)
+            assert (found.kind, found.total) == (kind, count)
+            rows, whole = await found.listing()
+            assert ([row.name for row in rows], whole) == (names, True)
+            async with found.download_all(at.folder) as stream:
+                assert members(await read(stream)) == set(names)
+            async with Rows(found).download_batch(names[:2], at.folder) as batch:
+                assert members(await read(batch.stream)) == set(names[:2])
+            async with Rows(found, Pause(0.0)).download_row(names[-1], at.folder) as stream:
+                assert (await read(stream))[:4] == b"RIFF"
+        assert (await at.ui.recordings()).total == 12
+
+    visit(story, queue_recordings=5, meetme_recordings=3, **build)
+
+
+@pytest.mark.browser
+def test_web_ui_without_sidebar_has_no_class_pages_to_find(visit):
+    async def story(at):
+        return await open_class(await at.ui.recordings(), RecordingClass.QUEUE)
+
+    assert visit(story, queue_recordings=5, sidebar=False) is None
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("language", "all_button"), [("de", "Alle herunterladen"), ("zh", "下载所有")])
+def test_translated_entries_are_known(visit, language, all_button):
+    async def story(at):
+        found = await open_class(await at.ui.recordings(), RecordingClass.MEETME)
+        return found.total
+
+    assert visit(story, Labels((all_button,)), language=language, meetme_recordings=3) == 3
