@@ -8,16 +8,22 @@
     ├── SignInError                  4   the PBX will not let us in
     │   ├── PasswordRefused
     │   ├── LockedOut
-    │   └── BudgetExhausted
+    │   ├── BudgetExhausted
+    │   └── PermissionMissing
     ├── PersonNeeded                 5   only a person can sign in
     │   ├── CaptchaRequired
     │   └── SecondFactorRequired
     ├── UnreachableError             6   network, TLS, 5xx
     │   ├── NetworkError
+    │   │   ├── ConnectionClosed
+    │   │   └── AnswerCut
     │   ├── ServerError
     │   ├── TlsHandshakeFailed
     │   ├── CertificateUntrusted
-    │   └── PinMismatch
+    │   ├── PinMismatch
+    │   ├── ApiOff
+    │   ├── ApiBlocked
+    │   └── Throttled
     ├── WebUiError                   7   the web UI, or its answer, is not what it should be
     │   ├── BrowserFailed
     │   ├── PageNotAsExpected
@@ -27,7 +33,10 @@
     │   │   └── WebPageInstead
     │   ├── GoneAtPbx
     │   ├── NotListed
-    │   └── NotAnArchive
+    │   ├── NotAnArchive
+    │   ├── AnswerNotAsExpected
+    │   │   └── NotUnderstood
+    │   └── NotARecording
     ├── StorageError                 8
     │   ├── StoreVanished
     │   ├── StoreUnwritable
@@ -39,13 +48,16 @@
     └── SafetyStop                  10
 
 An error carries data (``evidence``: what was seen, without secrets or phone numbers); its ``message`` and ``remedy`` are one
-sentence each. A class's default message is its docstring's first line.
+sentence each. A class's default message is its docstring's first line. ``reason`` is what the error means for a recording that it
+kept from being fetched.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import Any, ClassVar
+
+from scraper.models import GapReason
 
 
 class ExitCode(IntEnum):
@@ -73,6 +85,7 @@ class ScraperError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
     default_remedy: ClassVar[str] = "Please report this with the log."
+    reason: ClassVar[GapReason] = GapReason.UNREACHABLE
 
     def __init__(self, message: str | None = None, *, remedy: str | None = None, **evidence: Any) -> None:
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
@@ -108,6 +121,7 @@ class SignInError(ScraperError):
 
     exit_code = ExitCode.SIGN_IN
     default_remedy = "Check the web user name and password in the configuration."
+    reason = GapReason.SIGN_IN
 
 
 class PasswordRefused(SignInError):
@@ -128,11 +142,22 @@ class BudgetExhausted(SignInError):
     default_remedy = "Wait, and check the credentials; the budget frees itself as failed attempts grow old."
 
 
+class PermissionMissing(SignInError):
+    """The API user lacks a permission."""
+
+    default_remedy = (
+        "On the PBX open Value-added Features (newer: Integrations) → API Configuration → HTTPS API Settings (New), edit the API user, and"
+        " tick what is missing under API interface permissions; `recapi` stands under Recordings and is not ticked by default."
+    )
+    reason = GapReason.NO_PERMISSION
+
+
 class PersonNeeded(ScraperError):
     """The PBX asks for a person at its sign-in page."""
 
     exit_code = ExitCode.PERSON_NEEDED
     default_remedy = "Sign in once by hand with `ucm-scraper login --ucm NAME`; the session is kept for the runs that follow."
+    reason = GapReason.PERSON_NEEDED
 
 
 class CaptchaRequired(PersonNeeded):
@@ -152,6 +177,14 @@ class UnreachableError(ScraperError):
 
 class NetworkError(UnreachableError):
     """The PBX could not be reached."""
+
+
+class ConnectionClosed(NetworkError):
+    """The PBX closed the connection without an answer."""
+
+
+class AnswerCut(NetworkError):
+    """The PBX's answer broke off."""
 
 
 class ServerError(UnreachableError):
@@ -178,6 +211,33 @@ class PinMismatch(UnreachableError):
     default_remedy = (
         "If the PBX's certificate was renewed, compare the new pin by eye and set `tls.pin`; otherwise somebody may be in between."
     )
+
+
+class ApiOff(UnreachableError):
+    """The PBX's HTTPS API is switched off, or this is not its address."""
+
+    default_remedy = (
+        "Switch it on under Value-added Features (newer: Integrations) → API Configuration → HTTPS API Settings (New), and check `url` or"
+        " `api.url`: the newer API has the web UI's port (8089; CloudUCM 8443), the older one 8443."
+    )
+    reason = GapReason.API_OFF
+
+
+class ApiBlocked(UnreachableError):
+    """The PBX's HTTPS API refuses this machine's address."""
+
+    default_remedy = (
+        "Add this machine's address to the API's Permitted IP(s) under Value-added Features (newer: Integrations) → API Configuration, and"
+        " to System Settings → HTTP Server → Permitted IP(s) where that is used; with the older API an empty list denies everybody."
+    )
+    reason = GapReason.NO_PERMISSION
+
+
+class Throttled(UnreachableError):
+    """The PBX asks for patience again and again."""
+
+    default_remedy = "Other programs may use the same API; the next run goes on where this one stopped."
+    reason = GapReason.THROTTLED
 
 
 class WebUiError(ScraperError):
@@ -219,24 +279,45 @@ class WebPageInstead(DownloadFailed):
     """The PBX sent a web page under a recording's name."""
 
     default_remedy = "The PBX limits how fast recordings are fetched one by one; later runs go on where this one stopped."
+    reason = GapReason.THROTTLED
 
 
 class GoneAtPbx(WebUiError):
     """The PBX says that this recording's file does not exist any more."""
 
     default_remedy = "Nothing can be done here; if the PBX deletes recordings too soon, change its retention or run more often."
+    reason = GapReason.GONE
 
 
 class NotListed(WebUiError):
     """The PBX's list of recordings does not show this one."""
 
     default_remedy = "It may have been deleted on the PBX; another way may still reach it."
+    reason = GapReason.NOT_LISTED
 
 
 class NotAnArchive(WebUiError):
     """What the PBX sent is not an archive of recordings."""
 
     default_remedy = "The next run tries again; if it repeats, download once by hand and compare."
+    reason = GapReason.CORRUPT
+
+
+class AnswerNotAsExpected(WebUiError):
+    """The API's answer is not what it should be."""
+
+    default_remedy = "The next run tries again; if it repeats, please report it with the PBX's model and firmware."
+
+
+class NotUnderstood(AnswerNotAsExpected):
+    """The API does not take a call in this form."""
+
+
+class NotARecording(WebUiError):
+    """What the API sent under a recording's name is not that recording."""
+
+    default_remedy = "The next run tries again; if it repeats, download this recording once by hand and compare."
+    reason = GapReason.CORRUPT
 
 
 class StorageError(ScraperError):

@@ -1,6 +1,7 @@
 """Who is at the other end: a handshake of our own proves the PBX's key by CA or pin before any page is opened.
 
-Only a key so proved is let through in Chromium, by its SPKI hash; a PBX's certificate is usually self-signed (field guide 1).
+Only a key so proved is let through in Chromium, by its SPKI hash, and only the certificate so proved in the HTTP client; a PBX's
+certificate is usually self-signed (field guide 1).
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from scraper.errors import CertificateUntrusted, NetworkError, PinMismatch, TlsH
 
 PIN_PREFIX = "sha256//"
 
+#: X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python doesn't name: :func:`prove` has judged the dates, where they count.
+_NO_CHECK_TIME = 0x200000
+#: SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on: servers without secure renegotiation.
+_LEGACY_SERVER_CONNECT = 0x4
+
 
 class TlsRules(Protocol):
     """The part of the configuration that says whom to trust."""
@@ -33,6 +39,13 @@ class TlsRules(Protocol):
     def ca_file(self) -> Path | None: ...
     @property
     def pin(self) -> str | None: ...
+
+
+class ClientRules(TlsRules, Protocol):
+    """The same for the HTTP client, which old ciphers can be allowed to."""
+
+    @property
+    def legacy(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +81,12 @@ def read_certificate(der: bytes) -> Certificate:
     return Certificate(pin, parsed.subject.rfc4514_string(), alternatives, parsed.not_valid_before_utc, parsed.not_valid_after_utc, der)
 
 
-def prove(url: str, rules: TlsRules, timeout: float = 10.0) -> Certificate | None:
+def prove(url: str, rules: TlsRules, timeout: float = 10.0, *, legacy: bool = False) -> Certificate | None:
     """Make a handshake with ``url`` and check who answers; None for plain ``http``, where only the connection is tried.
 
     A pin alone is enough; else the chain must lead to ``ca_file`` or to the system's CAs and the name must fit; with ``verify`` off the
-    key that answers now is the only one trusted for this job. ``timeout`` in seconds bounds connecting and shaking hands, each.
+    key that answers now is the only one trusted for this job. ``timeout`` in seconds bounds connecting and shaking hands, each;
+    ``legacy`` shakes hands with old ciphers and weak keys too, for the HTTP client only.
     Raises :class:`NetworkError`, :class:`TlsHandshakeFailed`, :class:`CertificateUntrusted`, :class:`PinMismatch`.
     """
     parts = urlsplit(url)
@@ -81,14 +95,14 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0) -> Certificate | Non
         _connect(host, port, timeout).close()
         return None
     if rules.pin or not rules.verify:
-        found = _handshake(host, port, timeout, _blind_context())
+        found = _handshake(host, port, timeout, _blind_context(legacy))
         if rules.pin and found.pin != rules.pin:
             raise PinMismatch(f"The PBX's public key is {found.pin}, not the pinned one.", seen=found.pin)
         return found
     try:
-        return _handshake(host, port, timeout, _checking_context(rules.ca_file))
+        return _handshake(host, port, timeout, _checking_context(rules.ca_file, legacy))
     except ssl.SSLCertVerificationError as error:
-        seen = _handshake(host, port, timeout, _blind_context()).pin
+        seen = _handshake(host, port, timeout, _blind_context(legacy)).pin
         raise CertificateUntrusted(
             f"The PBX's certificate is not trusted: {error.verify_message}.",
             remedy=f"Compare {seen} with the PBX's certificate by eye, then set `tls.pin` to it; or set `tls.ca_file` to its CA.",
@@ -96,21 +110,41 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0) -> Certificate | Non
         ) from error
 
 
-def _checking_context(ca_file: Path | None) -> ssl.SSLContext:
+def client_context(certificate: Certificate, rules: ClientRules) -> ssl.SSLContext:
+    """A context that trusts just this proved certificate, whatever its name, issuer and dates: another one fails the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME)
+    _allow_old(context, rules.legacy)
+    context.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(certificate.der))
+    return context
+
+
+def _checking_context(ca_file: Path | None, legacy: bool) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        return _allow_old(ssl.create_default_context(cafile=str(ca_file) if ca_file else None), legacy)
     except (OSError, ssl.SSLError) as error:
         raise CertificateUntrusted(
             "The file named by `tls.ca_file` can't be read as PEM certificates.", remedy="Correct `tls.ca_file`."
         ) from error
 
 
-def _blind_context() -> ssl.SSLContext:
+def _allow_old(context: ssl.SSLContext, legacy: bool) -> ssl.SSLContext:
+    """``legacy``: also TLS 1.0, old ciphers, and keys too weak for OpenSSL's defaults, as some UCM62xx have (field guide 1)."""
+    if legacy:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
+        context.options |= _LEGACY_SERVER_CONNECT
+    return context
+
+
+def _blind_context(legacy: bool) -> ssl.SSLContext:
     """Takes any certificate: used only to look at it, never to send anything."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context
+    return _allow_old(context, legacy)
 
 
 def _handshake(host: str, port: int, timeout: float, context: ssl.SSLContext) -> Certificate:
