@@ -10,7 +10,16 @@ from scraper.api.answers import HTML_SECONDS, NotNow, SessionOver, check
 from scraper.api.family import Family
 from scraper.api.reply import JsonObject, Reply, name_of
 from scraper.api.unpack import SOUND, another_recording, unpack_single
-from scraper.errors import AnswerCut, DownloadFailed, NetworkError, NotARecording, SessionEnded, Throttled, WebPageInstead
+from scraper.errors import (
+    AnswerCut,
+    AnswerNotAsExpected,
+    DownloadFailed,
+    NetworkError,
+    NotARecording,
+    SessionEnded,
+    Throttled,
+    WebPageInstead,
+)
 
 _T = TypeVar("_T")
 
@@ -18,7 +27,7 @@ _T = TypeVar("_T")
 _RENEWALS = 2
 #: What a network that fails for a moment is given: tries, and seconds between them.
 _NETWORK_TRIES, _NETWORK_SECONDS = 2, 2.0
-_EMPTY_TRIES, _CUT_TRIES = 2, 3
+_DAMAGED_TRIES, _CUT_TRIES = 2, 3
 _ARCHIVES = frozenset({"tar", "gzip"})
 
 
@@ -43,7 +52,7 @@ class Calls:
         def once() -> JsonObject:
             with self.family.open(action, params) as reply:
                 _refuse_html(reply, Throttled(f"The API answers {action} with HTML pages."))
-                answer = reply.json()
+                answer = _json(reply)
             check(answer, action)
             return answer
 
@@ -112,6 +121,16 @@ class Calls:
                 return result
 
 
+def _json(reply: Reply) -> JsonObject:
+    """Its JSON; what is damaged or empty is asked for once more."""
+    try:
+        return reply.json()
+    except AnswerNotAsExpected as error:
+        if error.evidence.get("too_large"):
+            raise
+        raise NotNow(error, _NETWORK_SECONDS, tries=_DAMAGED_TRIES) from error
+
+
 def _refuse_html(reply: Reply, error: Throttled | WebPageInstead) -> None:
     """HTML in place of an answer says, on CloudUCM, that calls follow each other too fast (field guide 1)."""
     if reply.kind == "html":
@@ -122,7 +141,7 @@ def _judge(reply: Reply, name: str) -> None:
     """Raise unless a recording, or an archive of one, begins here."""
     _refuse_html(reply, WebPageInstead())
     if reply.kind == "empty":
-        raise NotNow(NotARecording("The PBX sent nothing under the recording's name."), _NETWORK_SECONDS, tries=_EMPTY_TRIES)
+        raise NotNow(NotARecording("The PBX sent nothing under the recording's name."), _NETWORK_SECONDS, tries=_DAMAGED_TRIES)
     if reply.kind == "json":
         check(reply.json(), "recapi")
     if reply.kind not in SOUND | _ARCHIVES:

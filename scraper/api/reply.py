@@ -69,7 +69,7 @@ class Reply:
         for piece in self.pieces():
             body += piece
             if len(body) > limit:
-                raise AnswerNotAsExpected(f"The API's answer is larger than {limit >> 20} MiB.", kind=self.kind)
+                raise AnswerNotAsExpected(f"The API's answer is larger than {limit >> 20} MiB.", kind=self.kind, too_large=True)
         return bytes(body)
 
 

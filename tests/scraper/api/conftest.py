@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +109,58 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
             return Bench(simulator, ucm_for(simulator.url, simulator.pin, **account), around, clock, memory, catalog, stack)
 
         yield begin
+
+
+class Scripted:
+    """A PBX of the newer API that lets anybody in and answers every other call with what the test says."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[dict[str, Any]], tuple[bytes, dict[str, str]]] = lambda request: (b"", {})
+        self.asked: list[dict[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["content-length"])))["request"]
+                body, headers = outer.reply(request)
+                self.send_response(int(headers.pop("status", "200")))
+                for name, value in ({"content-length": str(len(body))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                with suppress(OSError):  # a client that has read enough
+                    self.wfile.write(body)
+                self.close_connection = "content-length" in headers
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def reply(self, request: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+        inside = {"challenge": {"challenge": "0001"}, "login": {"cookie": "sid1-1"}, "logout": {}}.get(request["action"])
+        if inside is not None:
+            return json.dumps({"status": 0, "response": inside}).encode(), {}
+        self.asked.append(request)
+        body, headers = self.answer(request)
+        return body, dict(headers)
+
+    def says(self, body: bytes | dict[str, Any], **headers: str) -> None:
+        """Answer every call with this."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.answer = lambda request: (data, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[tuple[Scripted, Client, Clock]]:
+    """The scripted PBX, a client that is signed in to it, and the client's clock."""
+    pbx = Scripted()
+    with ExitStack() as stack:
+        stack.callback(pbx.server.server_close)
+        stack.callback(pbx.server.shutdown)
+        around, clock, _, _ = surroundings_in(tmp_path, stack, pbx.url, read=2.0)
+        yield pbx, stack.enter_context(open_api(ucm_for(pbx.url, kind="https"), around)), clock
