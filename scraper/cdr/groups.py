@@ -64,7 +64,7 @@ def _legs(group: Any, zone: ZoneInfo) -> list[_Leg]:
             waiting += [(each, key, session) for each in reversed(node)]
         elif isinstance(node, dict):
             fields = {str(name).lower(): value for name, value in node.items()}
-            texts = {name: _text(value) for name, value in fields.items()}
+            texts = {name: value if isinstance(value, str) else _text(value) for name, value in fields.items()}
             session = _session(fields, texts) or session
             if not _OF_A_LEG.isdisjoint(name for name, value in fields.items() if not isinstance(value, dict)):
                 texts["recordfiles"], strange = _recordfiles(fields.get("recordfiles"))
@@ -104,6 +104,9 @@ def _is_hollow(each: _Leg) -> bool:
 
 def _merge_files(legs: list[_Leg]) -> None:
     """Let each file stand at one leg; a name without month is the same as the first of that name with one."""
+    names = [file.name for each in legs for file in each.call.files]
+    if len(names) == len(set(names)):
+        return
     seen: dict[str, list[_Box]] = {}
     owned: list[list[_Box]] = [[] for _ in legs]
     for index in sorted(range(len(legs)), key=lambda index: (legs[index].summary, -(legs[index].call.talk_seconds or 0))):

@@ -15,7 +15,9 @@ Fields = Mapping[str, str]
 
 def tidy(text: str) -> str:
     """Text that any catalog can hold: no NUL, no lone surrogates, no white space around it."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "").strip()
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()
+    return text.replace("\0", "").strip()
 
 
 def leg(fields: Fields, zone: ZoneInfo, session: str = "") -> tuple[Call, int]:

@@ -94,7 +94,7 @@ class CallTable:
         while (row := self._next(rows)) is not None:
             if not any(row):
                 continue
-            if not self._fits(row):
+            if not self._fits(row) or (self._lines.many and not self._starts(row)):
                 # One line at most is lost: those that a stray quote took along are read again.
                 self._lines.give_back_all_but_first()
                 self.unknown += 1
@@ -113,6 +113,11 @@ class CallTable:
     def _fits(self, row: list[str]) -> bool:
         """Whether each cell stands under its header: a comma that nothing quotes would shift them, a cut file lacks the last."""
         return len(row) >= len(self.headers) > 1 and not any(row[len(self.headers) :])
+
+    def _starts(self, row: list[str]) -> bool:
+        """Whether the start, if it has a column, is one."""
+        index = dict(self._columns).get("start")
+        return index is None or read_time(row[index].strip()) is not None
 
     def _fields(self, row: list[str]) -> dict[str, str]:
         fields = {meaning: _repaired(row[index]).strip() for meaning, index in self._columns}
@@ -140,6 +145,11 @@ class _Lines:
         line = self._again.popleft() if self._again else next(self._source)
         self._taken.append(line)
         return line
+
+    @property
+    def many(self) -> bool:
+        """Whether more than one was taken since :meth:`begin`."""
+        return len(self._taken) > 1
 
     def begin(self) -> None:
         """What was taken so far is done with."""
@@ -196,7 +206,7 @@ def _header(lines: _Lines) -> tuple[str, list[str]]:
         except csv.Error:
             found[delimiter] = []
         lines.give_back()
-    best = max(found, key=lambda delimiter: sum(_meaning(header) is not None for header in found[delimiter]))
+    best = max(found, key=lambda delimiter: (sum(_meaning(header) is not None for header in found[delimiter]), len(found[delimiter])))
     next(csv.reader(lines, delimiter=best), None)
     return best, found[best]
 
