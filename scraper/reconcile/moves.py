@@ -1,0 +1,95 @@
+"""One recording under two months: the PBX moved it, or two accounts date it differently. It is neither fetched again nor missed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from scraper.models import UNDATED, RecordingClass, time_in_name
+from scraper.reconcile.index import LISTED, NAMED, NEAR, SIZE_SHIFT, Folder, Index, Missing, alike
+
+_BOTH = LISTED | NAMED
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The recording that some account knows as ``klass/month/name`` is the one in ``home``; ``entry`` is what was known of the former."""
+
+    klass: RecordingClass
+    month: str
+    name: str
+    home: str
+    entry: Missing
+
+
+def reunite(index: Index, zone: ZoneInfo) -> list[Move]:
+    """Lay entries on the same recording in another month of the index, and take them out.
+
+    Two are the same where no account knows both, and their names carry the call's own time or their sizes agree. One name in two months
+    that one account knows twice stays two recordings.
+    """
+    moves: list[Move] = []
+    for klass in RecordingClass:
+        folders = [folder for folder in index if folder.klass is klass]
+        half_known = _half_known(folders)
+        for folder in folders:
+            for name in sorted(folder.held.keys() & half_known.keys()):
+                moves += _onto_held(folder, name, half_known[name], zone)
+        for name in sorted(name for name, homes in half_known.items() if len(homes) > 1):
+            moves += _onto_listed(name, half_known[name], zone)
+    return moves
+
+
+def _half_known(folders: list[Folder]) -> dict[str, list[Folder]]:
+    """Names that the archive lacks and that not both accounts know, or that it may hold undated, with the folders in which they stand."""
+    found: dict[str, list[Folder]] = {}
+    anything_held = any(folder.held for folder in folders)
+    anything_listed = any(entry.flags & LISTED for folder in folders for entry in folder.missing.values())
+    undated = next((folder.held for folder in folders if folder.month == UNDATED), {})
+    for listed in (False, True):  # in this order: where nothing is held, only what is missed elsewhere makes a listed one worth a look
+        for folder in folders if anything_held or anything_listed else ():
+            for name, entry in folder.missing.items():
+                if bool(entry.flags & LISTED) is not listed or entry.short:
+                    continue
+                if (entry.flags & _BOTH != _BOTH and (anything_held or not listed or name in found)) or name in undated:
+                    found.setdefault(name, []).append(folder)
+    return found
+
+
+def _onto_held(home: Folder, name: str, folders: list[Folder], zone: ZoneInfo) -> Iterator[Move]:
+    """Entries that are the recording held in ``home``."""
+    for folder in folders:
+        entry = folder.missing.get(name)
+        value = home.held[name]
+        if entry is None or entry.flags & value & _BOTH or not _same(name, value >> SIZE_SHIFT, entry, zone):
+            continue
+        home.held[name] = value | entry.flags
+        del folder.missing[name]
+        yield Move(home.klass, folder.month, name, home.month, entry)
+
+
+def _onto_listed(name: str, folders: list[Folder], zone: ZoneInfo) -> Iterator[Move]:
+    """A recording that a CDR or an open gap puts in one month, and the PBX's list in another."""
+    there = [folder for folder in folders if name in folder.missing]
+    listed = [folder for folder in there if folder.missing[name].flags & LISTED]
+    others = [folder for folder in there if not folder.missing[name].flags & LISTED]
+    for home, folder in zip(listed, others, strict=False):
+        target, entry = home.missing[name], folder.missing[name]
+        if target.flags & entry.flags & _BOTH or not _same(name, target.size, entry, zone):
+            continue
+        target.flags |= entry.flags
+        target.take_over(entry)
+        del folder.missing[name]
+        yield Move(home.klass, folder.month, name, home.month, entry)
+
+
+def _same(name: str, size: int | None, entry: Missing, zone: ZoneInfo) -> bool:
+    """Whether a recording of this size is the one that ``entry`` means under another month."""
+    other = entry.said_size if entry.size is None else entry.size
+    if not alike(size, other):
+        return False
+    own = time_in_name(name, zone)
+    if own is None:
+        return size is not None and other is not None
+    return entry.start is None or abs(own - entry.start) <= NEAR
