@@ -21,6 +21,8 @@ from scraper.webui import dom
 from scraper.webui.wire import Answer
 
 _STEP_MS = 2_000
+#: A page that lists anew, because its old dates were cleared, may draw its filter anew in the middle of it.
+_PICKS = 3
 #: Where a window has no end of its own.
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
@@ -31,6 +33,12 @@ _TWO = dom.script(_INPUTS + "return inputs().length === 2;")
 _IN_ONE = dom.script(
     _INPUTS + "const [one, two] = inputs().map(el => el.closest('.ant-calendar-picker, .ant-picker')); return !!one && one === two;"
 )
+_IS_ANTD_3 = dom.script(_INPUTS + "return inputs().some(el => el.closest('.ant-calendar-picker'));")
+#: True once no calendar is open; clicks beside it.
+_DISMISSED = dom.script("""
+document.body.dispatchEvent(new MouseEvent('mousedown', {bubbles: true}));
+return ![...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].some(visible);
+""")
 #: Opens the calendar of the n-th input, unless it is ``open`` already: a second click would close it.
 _OPEN = dom.script(
     _INPUTS
@@ -51,12 +59,33 @@ const input = inputs()[want.index];
 return input && input.closest('.ant-picker') && !input.readOnly ? input : false;
 """
 )
+#: True once the inputs are empty; presses antd 3's own cross.
+_CLEARED = dom.script(
+    _INPUTS
+    + """
+const filled = inputs().find(el => el.value);
+if (filled) filled.closest('.ant-calendar-picker')?.querySelector('.ant-calendar-picker-clear')?.click();
+return !filled;
+"""
+)
 _SHOWS = dom.script(_INPUTS + "const input = inputs()[want.index]; return !!input && input.value.startsWith(want.day);")
 #: True once no calendar is open; presses its OK where it has one.
 _CLOSED = dom.script("""
 const ok = [...document.querySelectorAll('.ant-calendar-ok-btn, .ant-picker-ok button')].filter(el => visible(el) && !off(el));
 ok.slice(0, 1).forEach(el => el.click());
 return ![...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].some(visible);
+""")
+#: Clicks a day of the month that one side of antd 3's range calendar shows.
+_PICK_DAY = dom.script("""
+const cells = [...document.querySelectorAll(`.ant-calendar-range-${want.side} td.ant-calendar-cell`)].filter(visible)
+  .filter(el => !/-(last-month-cell|next-month-btn-day|disabled-cell)\\b/.test(el.className) && name(el.textContent) === want.day);
+if (cells.length === 1) cells[0].click();
+return cells.length === 1;
+""")
+_PICK_LATER = dom.script("""
+const later = [...document.querySelectorAll(`.ant-calendar-range-right .ant-calendar-next-${want}-btn`)].filter(visible);
+later.slice(0, 1).forEach(el => el.click());
+return later.length === 1;
 """)
 
 
@@ -118,13 +147,41 @@ async def apply(page: Page, bounds: Bounds, button: dom.Button, asked: asyncio.F
 async def _type_range(page: Page, bounds: Bounds) -> bool:
     """Type both ends into the two date inputs; whether they show them then. With times where they take them, else days."""
     together = bool(await page.evaluate(_IN_ONE))
+    for _ in range(_PICKS if together and await page.evaluate(_IS_ANTD_3) else 0):
+        if await _pick_range(page, bounds):
+            return True
+        await _dismiss(page)
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
         await _type(page, 0, bounds.first.strftime(form), last=not together)
         await _type(page, 1, bounds.last.strftime(form), last=True)
-        shown = [await page.evaluate(_SHOWS, {"index": index, "day": day}) for index, day in enumerate(bounds.days)]
-        if all(shown):
+        if await _is_shown(page, bounds):
             return True
+        await _dismiss(page)
     return False
+
+
+async def _pick_range(page: Page, bounds: Bounds) -> bool:
+    """Type the first day and pick the last in antd 3's range calendar, which may forget one end when the other is typed.
+
+    Typing the first day turns the left side to its month; the right side begins with the month after. Whether both are shown then.
+    """
+    with suppress(PlaywrightTimeout):
+        await page.wait_for_function(_CLEARED, timeout=_STEP_MS)  # with an old end the first day would make a range at once
+    await _type(page, 0, bounds.days[0], last=False)
+    months = 12 * (bounds.last.year - bounds.first.year) + bounds.last.month - bounds.first.month
+    side = "right" if months else "left"
+    years, months = divmod(max(0, months - 1), 12)
+    for unit in ["year"] * years + ["month"] * months:
+        await page.evaluate(_PICK_LATER, unit)
+    if not await page.evaluate(_PICK_DAY, {"side": side, "day": str(bounds.last.day)}):
+        return False
+    with suppress(PlaywrightTimeout):
+        await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
+    return await _is_shown(page, bounds)
+
+
+async def _is_shown(page: Page, bounds: Bounds) -> bool:
+    return all([await page.evaluate(_SHOWS, {"index": index, "day": day}) for index, day in enumerate(bounds.days)])
 
 
 async def _type(page: Page, index: int, text: str, *, last: bool) -> None:
@@ -138,5 +195,11 @@ async def _type(page: Page, index: int, text: str, *, last: bool) -> None:
             await found.press("Enter", timeout=_STEP_MS)
         if last:
             await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
-    except PlaywrightTimeout:
-        await page.keyboard.press("Escape")
+    except PlaywrightError:
+        return  # it can't be typed into, or closed meanwhile: what the inputs show tells
+
+
+async def _dismiss(page: Page) -> None:
+    """Close a calendar that is still open, as a click beside it does."""
+    with suppress(PlaywrightTimeout):
+        await page.wait_for_function(_DISMISSED, timeout=_STEP_MS)
