@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, Self
@@ -175,11 +176,10 @@ def _open(ucm: Ucm, kind: Kind, surroundings: Surroundings) -> Client:
     transport = Transport(address(ucm, kind), ucm.tls, surroundings.patience, pace.clock)
     family = NewApi(transport, account, pace) if kind == "https" else OldApi(transport, account, pace)
     client = Client(family, surroundings.memory)
-    try:
+    with ExitStack() as undo:
+        undo.callback(client.close)
         client.calls.begin()
-    except BaseException:
-        client.close()
-        raise
+        undo.pop_all()
     return client
 
 

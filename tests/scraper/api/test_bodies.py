@@ -17,7 +17,6 @@ from scraper.api.client import _files
 from scraper.api.recapi import _names
 from scraper.api.reply import Reply
 from scraper.errors import (
-    AnswerCut,
     AnswerNotAsExpected,
     ApiOff,
     DownloadFailed,
@@ -114,7 +113,8 @@ def test_no_calls_in_whichever_form_are_cross_checked(scripted, root):
     assert list(api.cdr_pages(None, None)) == []
     assert api.suspicious_zero
     assert len(pbx.asked) == 2
-    assert all("" not in request.values() for request in pbx.asked)
+    assert "startTime" not in pbx.asked[0]
+    assert all(value for request in pbx.asked for value in request.values())
 
 
 def test_calls_that_only_a_date_finds_are_read_by_date(scripted):
@@ -239,11 +239,21 @@ def test_archive_that_is_cut_short_is_no_recording(scripted):
         fetch(api)
 
 
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_archive_whose_end_is_damaged_is_no_recording(scripted, mode):
+    pbx, api, _ = scripted
+    whole = tar((NAME, SOUND), mode=mode)
+    pbx.says(whole[: 512 + 2560] if mode == "w" else whole[:-8] + b"\0" * 8)
+    with pytest.raises(DownloadFailed, match="cut short"):
+        fetch(api)
+
+
 def test_half_a_file_is_no_recording(scripted):
     pbx, api, _ = scripted
     pbx.says(SOUND * 10, content_length=str(len(SOUND) * 20))
-    with pytest.raises((DownloadFailed, AnswerCut)):
+    with pytest.raises(DownloadFailed):
         fetch(api)
+    assert len(pbx.asked) == 3
 
 
 def test_another_recording_than_the_one_asked_for_is_refused(scripted):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, Throttled
+from scraper.errors import ApiOff, BudgetExhausted, LockedOut, PasswordRefused, Throttled
 from scraper.models import GapReason
 from scraper.simulator import WEB_PASSWORD, WEB_USER
 
@@ -73,6 +73,12 @@ def test_older_api_is_told_the_password_in_the_way_it_asks_for(start, scheme):
     assert [entry.ok for entry in bench.state.sign_ins] == [True]
 
 
+def test_sign_ins_that_succeed_never_exhaust_the_budget(start):
+    bench = start("legacy")
+    for _ in range(5):
+        bench.api()
+
+
 def test_older_api_whose_password_changes_in_the_middle_is_asked_once_more_only(start):
     bench = start("legacy", api_old_auth="basic")
     api = bench.api()
@@ -93,6 +99,15 @@ def test_busy_challenge_is_repeated_and_costs_no_attempt(scripted):
     pbx.says({"cdr_root": [{"AcctId": "1"}]})
     assert next(api.cdr_pages(None, None)) == [{"AcctId": "1"}]
     assert sum(clock.slept) >= 30
+
+
+@pytest.mark.parametrize("body", [b"<html>Not an API</html>", b"", b"{", b'{"status":0}', b'{"status":-1,"response":{}}'])
+def test_challenge_that_is_none_means_that_the_api_is_not_there(scripted, body):
+    pbx, api, _ = scripted
+    api.family.forget()
+    pbx.reply = lambda request: (body, {})
+    with pytest.raises(ApiOff):
+        list(api.cdr_pages(None, None))
 
 
 def test_busy_login_is_not_repeated_by_itself(scripted):
