@@ -23,6 +23,8 @@ NEAR = timedelta(hours=36)
 _EDGE_DAYS = 3
 
 _RIFF_HEADER, _BYTES_PER_SECOND = 44, 16_000
+#: Seconds; what a CDR says beyond that is nonsense.
+_LONGEST_CALL = 7 * 86_400
 
 
 class State(StrEnum):
@@ -62,9 +64,9 @@ class Missing:
     def learn(self, row: CalledFile) -> None:
         """Take in what a CDR says; the larger and the earlier stays, whatever came first."""
         seconds = row.talk_seconds if row.seconds is None else row.seconds
-        if row.size is not None and (self.said_size is None or row.size > self.said_size):
+        if row.size is not None and row.size >= 0 and (self.said_size is None or row.size > self.said_size):
             self.said_size = row.size
-        if seconds is not None and (self.seconds is None or seconds > self.seconds):
+        if seconds is not None and 0 <= seconds <= _LONGEST_CALL and (self.seconds is None or seconds > self.seconds):
             self.seconds = seconds
         if row.start is not None and (self.start is None or row.start < self.start):
             self.start = row.start
@@ -157,11 +159,10 @@ class Index:
         for klass, month, name, size, short, source in rows:
             folder = self.folder(klass, month)
             flags = IN_BY_NAME if self._windowed and self._dated_inside(name, month) else 0
-            before = folder.held.get(name, 0)
             if not short:
                 folder.missing.pop(name, None)
-                folder.held[name] = flags | max(before >> SIZE_SHIFT, size) << SIZE_SHIFT
-            elif not before:
+                folder.held[name] = flags | max(folder.held.get(name, 0) >> SIZE_SHIFT, size) << SIZE_SHIFT
+            elif name not in folder.held:
                 entry = folder.missing.setdefault(name, Missing(short=True))
                 entry.flags |= flags
                 entry.sources |= {source} if source else frozenset()
@@ -177,7 +178,8 @@ class Index:
             entry = folder.need(gap.identity.name)
             if self._windowed and self._dated_inside(gap.identity.name, gap.identity.month):
                 entry.flags |= IN_BY_NAME
-            if entry.gap is None or entry.gap.closed:  # an open gap says more than one that was closed
+            # An open gap says more than one that was closed, the latest most of all.
+            if entry.gap is None or (not gap.closed, gap.last_seen) > (not entry.gap.closed, entry.gap.last_seen):
                 entry.gap = gap
         return closed
 
@@ -189,7 +191,7 @@ class Index:
             if self._windowed and self._listed_inside(name, folder.month, call_time):
                 flags |= IN_BY_LIST
             entry = folder.mark(name, flags)
-            if entry is not None and size is not None and (entry.size is None or size > entry.size):
+            if entry is not None and size is not None and size >= 0 and (entry.size is None or size > entry.size):
                 entry.size = size
 
     def add_called(self, rows: Iterable[CalledFile]) -> None:
@@ -233,8 +235,7 @@ class Index:
         """The folder of the recording that a CDR means by a bare name; where nobody else knows it, that of its time."""
         klass, _, name, _, said_size, start, _ = row
         when = start.astimezone(self._zone) if start else time_in_name(name, self._zone)
-        # Where neither call nor name has a time, any month's will do.
-        months = _months_around(f"{when.year}-{when.month:02}", when.day) if when else sorted(self._folders.get(klass._value_, {}))
+        months = _months_around(f"{when.year}-{when.month:02}", when.day) if when else self._months_of(klass, name)
         best: tuple[int, int, Folder] | None = None
         for rank, month in enumerate(months):
             folder = self.find(klass, month)
@@ -248,6 +249,11 @@ class Index:
             if (doubt < 2 or rank == 0) and (best is None or (doubt, rank) < best[:2]):
                 best = doubt, rank, folder
         return best[2] if best else self.folder(klass, self._month_of_call(name, when))
+
+    def _months_of(self, klass: RecordingClass, name: str) -> list[str]:
+        """Where neither call nor name has a time: each month that has this name."""
+        months = self._folders.get(klass._value_, {})
+        return sorted(month for month, folder in months.items() if folder.size_if_known(name) is not None)
 
     def _month_of_call(self, name: str, when: datetime | None) -> str:
         """The month of a bare name that nobody else knows: its own time where the call's agrees, else the call's."""

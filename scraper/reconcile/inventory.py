@@ -97,13 +97,15 @@ class Listing:
 class Inventories:
     """What exists, by three accounts. ``calls`` or ``listing`` is None where that could not be known; each is read once.
 
-    ``calls`` are all that is known of the UCM, not of the last days only: what they don't name is reported as unexpected.
+    ``calls`` are all that is known of the UCM, not of the last days only: what they don't name is reported as unexpected. With
+    ``calls_current`` false they are remembered ones: the CDRs could not be read now, and can't say what is new.
     """
 
     calls: Iterable[CalledFile] | None
     listing: Listing | None
     held: Iterable[HeldFile]
     gaps: Iterable[KnownGap] = ()
+    calls_current: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from scraper.models import UNDATED, RecordingClass, time_in_name
+from scraper.models import RecordingClass, time_in_name
 from scraper.reconcile.index import LISTED, NAMED, NEAR, SIZE_SHIFT, Folder, Index, Missing, alike
 
 _BOTH = LISTED | NAMED
@@ -42,17 +42,20 @@ def reunite(index: Index, zone: ZoneInfo) -> list[Move]:
 
 
 def _half_known(folders: list[Folder]) -> dict[str, list[Folder]]:
-    """Names that the archive lacks and that not both accounts know, or that it may hold undated, with the folders in which they stand."""
+    """Names that may be one recording in two months, with the folders in which the archive lacks them.
+
+    Not both accounts know the one that is missing, or neither knows the one that is held.
+    """
     found: dict[str, list[Folder]] = {}
     anything_held = any(folder.held for folder in folders)
     anything_listed = any(entry.flags & LISTED for folder in folders for entry in folder.missing.values())
-    undated = next((folder.held for folder in folders if folder.month == UNDATED), {})
+    unknown = {name for folder in folders for name, value in folder.held.items() if not value & _BOTH}
     for listed in (False, True):  # in this order: where nothing is held, only what is missed elsewhere makes a listed one worth a look
         for folder in folders if anything_held or anything_listed else ():
             for name, entry in folder.missing.items():
                 if bool(entry.flags & LISTED) is not listed or entry.short:
                     continue
-                if (entry.flags & _BOTH != _BOTH and (anything_held or not listed or name in found)) or name in undated:
+                if (entry.flags & _BOTH != _BOTH and (anything_held or not listed or name in found)) or name in unknown:
                     found.setdefault(name, []).append(folder)
     return found
 

@@ -97,18 +97,19 @@ class Plan:
 
     def unexpected(self) -> Iterator[Identity]:
         """Archived or listed, but no CDR names it; nothing where CDRs could not be read."""
-        for identity, flags, _ in self._all():
-            if self._calls_known and not flags & NAMED:
+        for identity, unexpected, _ in self._all():
+            if unexpected:
                 yield identity
 
-    def _all(self) -> Iterator[tuple[Identity, int, State]]:
+    def _all(self) -> Iterator[tuple[Identity, bool, State]]:
         for folder in self._index:
             for name in sorted(folder.held.keys() | folder.missing.keys()):
                 entry = folder.missing.get(name)
                 flags = folder.held[name] if entry is None else entry.flags
                 state = State.ARCHIVED if entry is None else entry.state
+                unexpected = self._calls_known and not flags & NAMED and (entry is None or entry.short or bool(flags & LISTED))
                 if state is not None and self._index.inside(flags):
-                    yield Identity(self._ucm, folder.klass, folder.month, name), flags, state
+                    yield Identity(self._ucm, folder.klass, folder.month, name), unexpected, state
 
 
 def make_plan(inventories: Inventories, situation: Situation) -> Plan:
@@ -143,9 +144,11 @@ class _Planner:
         self._situation = situation
         self._listing = inventories.listing or Listing((), frozenset())
         self._calls_known = inventories.calls is not None
+        # Ordinary recordings are on every PBX; a list of queues alone says little.
+        self._known = (self._calls_known and inventories.calls_current) or RecordingClass.MONITOR in self._listing.classes
         self._tally = Tally()
         self._groups: dict[tuple[RecordingClass, frozenset[Way]], Group] = {}
-        self._ends: dict[tuple[int, State | None], Missing] = {}
+        self._ends: dict[tuple[int, State | None, bool], Missing] = {}
         self._probes: list[tuple[Identity, Missing]] = []
         self._gaps: list[Gap] = []
         self._news: list[Gap] = []
@@ -156,8 +159,7 @@ class _Planner:
         self._walk()
         self._probe()
         fetches = choose(list(self._groups.values()), self._archives, self._situation.costs)
-        known = self._calls_known or RecordingClass.MONITOR in self._listing.classes
-        if not known:
+        if not self._known:
             fetches = self._first_look(fetches)
         gaps = [*(gap.identity for gap in archived), *(move.entry.gap.identity for move in moves if move.entry.gap)]
         same_as = {self._identity(move.klass, move.month, move.name): self._identity(move.klass, move.home, move.name) for move in moves}
@@ -168,7 +170,7 @@ class _Planner:
             withdrawn=tuple(sorted(gaps)),
             same_as=same_as,
             tally=self._tally,
-            expected_known=known,
+            expected_known=self._known,
             _ucm=self._situation.ucm,
             _index=self._index,
             _calls_known=self._calls_known,
@@ -210,20 +212,20 @@ class _Planner:
 
     def _settled(self, entry: Missing) -> Missing:
         """One object for all recordings with this end: what was known of a million of them is not needed any more."""
-        key = entry.flags, entry.state
+        key = entry.flags, entry.state, entry.short
         if key not in self._ends:
-            self._ends[key] = end = Missing()
-            end.flags, end.state = key
+            self._ends[key] = end = Missing(short=entry.short)
+            end.flags, end.state = entry.flags, entry.state
         return self._ends[key]
 
     def _judge(self, identity: Identity, entry: Missing, available: frozenset[Way]) -> None:
         """Decide what becomes of one recording that is missing."""
         gap, listed = entry.gap, bool(entry.flags & LISTED)
         lacking = not listed and self._covers(identity, entry)
+        self._tally.unexpected += self._calls_known and not entry.flags & NAMED and (listed or entry.short)
         if gap is not None and gap.closed and not listed:
             self._close(entry)
             return
-        self._tally.unexpected += self._calls_known and not entry.flags & NAMED and (listed or entry.short)
         ways = available - _LISTED_ONLY if lacking else available
         if entry.sources:
             ways = frozenset(way for way in ways if way.value not in entry.sources)
