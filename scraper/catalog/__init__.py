@@ -1,12 +1,14 @@
 """The catalog: what is held, what is missing, what ran. SQLAlchemy Core and Alembic; SQLite first."""
 
+from scraper.catalog.calls import CallCounts, Calls, NamedFile, StoredCall
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import Gaps, OpenGap
+from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.runs import Run, Runs
 
-__all__ = ["Catalog", "OpenGap", "Recording", "Run", "Totals"]
+__all__ = ["CallCounts", "Catalog", "InventoryRow", "ListedRow", "NamedFile", "OpenGap", "Recording", "Run", "StoredCall", "Totals"]
 
 
-class Catalog(Runs, Recordings, Gaps, Database):
+class Catalog(Runs, Recordings, Gaps, Calls, Inventory, Database):
     """The whole catalog: :meth:`Catalog.open` it, use it as a context manager; safe to share between threads."""

@@ -45,14 +45,14 @@ def belongs(call: Call, name: str, call_time: str, zone: ZoneInfo) -> bool:
     hints = candidates(call)
     if hints is None:
         return False
-    listed = read_time(call_time.strip())
-    times = [time_in_name(name, zone), moment(listed, zone, hints.since).utc if listed else None]
+    bare, listed = name.rpartition("/")[2], read_time(call_time.strip())
+    times = [time_in_name(bare, zone), moment(listed, zone, hints.since).utc if listed else None]
     if not any(hints.since <= when <= hints.until for when in times if when):
         return False
-    stem = name.rpartition("/")[2].rpartition(".")[0]
+    stem = bare.rpartition(".")[0]
     numbers = [number for part in _SEPARATORS.split(stem) if (number := _number(part))]
     called, calling = not hints.callees.isdisjoint(numbers), hints.caller in numbers
-    return (called and calling) if re.match(r"auto-\d+-", name) else (called or calling)
+    return (called and calling) if re.match(r"auto-\d+-", bare) else (called or calling)
 
 
 def _number(text: str) -> str:

@@ -9,6 +9,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -207,7 +208,8 @@ def _header(lines: _Lines) -> tuple[str, list[str]]:
             found[delimiter] = []
         lines.give_back()
     best = max(found, key=lambda delimiter: (sum(_meaning(header) is not None for header in found[delimiter]), len(found[delimiter])))
-    next(csv.reader(lines, delimiter=best), None)
+    with suppress(csv.Error):  # nothing then was found, which the caller tells
+        next(csv.reader(lines, delimiter=best), None)
     return best, found[best]
 
 
@@ -231,7 +233,7 @@ def _repaired(cell: str) -> str:
 def _not_calls(headers: list[str]) -> PageNotAsExpected:
     shown = [_shown(header) for header in headers[:12] if header]
     if not shown:
-        return PageNotAsExpected("The table of calls is empty: not even its header came.")
+        return PageNotAsExpected("The table of calls is empty, or has no header that can be read.")
     if shown[0].startswith(("<", "{")):
         return PageNotAsExpected("What came instead of the table of calls is a web page or a message of the PBX.")
     return PageNotAsExpected(f"No column of the table of calls is known; its header reads: {', '.join(shown)}.", headers=shown)

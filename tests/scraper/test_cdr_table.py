@@ -120,6 +120,7 @@ def test_rows_without_a_start_column_are_kept_and_counted() -> None:
     [
         (b"", "empty", "?"),
         (b"\r\n \r\n", "empty", "?"),
+        (b"\r\x01", "empty", "?"),
         (b"Anrufer;Angerufener\n5555550100;1000\n", "Anrufer, Angerufener", "555"),
         (b"5555550100,1000,2026-02-06 16:21:36\n", "##########", "555"),
         (b"<!DOCTYPE html><html><head><title>Login</title></head></html>", "web page", "html"),

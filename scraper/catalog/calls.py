@@ -1,0 +1,257 @@
+"""The catalog's call records, and the recordings that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from scraper.catalog.database import Database, now
+from scraper.catalog.schema import call_files, calls
+from scraper.cdr import Call, CallFile
+from scraper.models import RecordingClass, utc
+
+CallSource = Literal["api", "csv", "push"]
+
+_PAGE = 1000
+_BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """A leg of a call as it is kept. ``start`` is PBX local text, empty where it could not be read; the other times are UTC text."""
+
+    id: int
+    ucm: str
+    source: str
+    session: str
+    acct_id: str
+    uniqueid: str
+    start: str
+    start_utc: str | None
+    answer_utc: str | None
+    end_utc: str | None
+    talk_seconds: int | None
+    duration: int | None
+    disposition: str
+    src: str
+    dst: str
+    answered_by: str
+    caller_name: str
+    action_type: str
+    lastapp: str
+    first_seen: str
+    last_seen: str
+    asked_at: str | None
+    files: tuple[CallFile, ...] = ()
+
+
+class NamedFile(NamedTuple):
+    """A recording that a call names: ``month`` None where the PBX wrote none; ``seconds`` and ``size`` (bytes) as the PBX said them.
+
+    ``start`` is the call's, aware; ``talk_seconds`` the call's if it was answered.
+    """
+
+    klass: RecordingClass
+    month: str | None
+    name: str
+    seconds: int | None
+    size: int | None
+    start: datetime | None
+    talk_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallCounts:
+    """Legs; the answered among them, and those of these that name no recording; recordings named, once for each leg that does."""
+
+    calls: int
+    answered: int
+    answered_without_files: int
+    files: int
+
+
+class Calls(Database):
+    """Call records. A window is call start times, PBX local, ``until`` exclusive; calls without a readable start are in no window.
+
+    A call that the API (or a push) told is not told again where the CDR page's CSV has it too.
+    """
+
+    def upsert_calls(self, ucm: str, found: Iterable[Call], source: CallSource) -> int:
+        """Enter or update calls and their files, a transaction a batch; how many were entered or updated.
+
+        The same call twice is one row; what was known is not forgotten where it is missing now. A call with neither a start nor a file
+        can't be told from another, and is left out.
+        """
+        known, when = iter(call for call in found if call.start or call.files), now()
+        written = 0
+        while batch := list(islice(known, _BATCH)):
+            legs: dict[tuple[str, ...], tuple[dict[str, Any], list[CallFile]]] = {}
+            for call in batch:
+                row = _row(ucm, call) | {"source": source, "first_seen": when, "last_seen": when}
+                _, files = legs.setdefault(_key(row), (row, []))
+                files += call.files
+            with self.transaction() as connection:
+                _write(connection, list(legs.values()))
+            written += len(legs)
+        return written
+
+    def add_call_files(self, call_id: int, files: Sequence[CallFile]) -> None:
+        """Enter what the PBX said when it was asked for the files of one call (``getRecordInfosByCall``), be it nothing."""
+        with self.transaction() as connection:
+            connection.execute(calls.update().where(calls.c.id == call_id).values(asked_at=now()))
+            _write_files(connection, [(call_id, file) for file in files])
+
+    def calls(self, ucm: str | None = None, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
+        """Those of the window with their files, oldest first; read page by page, so that any number fits in memory."""
+        return self._calls(_window(ucm, since, until))
+
+    def calls_without_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
+        """Answered calls that name no recording and for which the PBX has not been asked yet: on some firmware only that tells."""
+        return self._calls(and_(_window(ucm, since, until), _ANSWERED, ~_NAMES_FILES, calls.c.asked_at.is_(None)))
+
+    def call_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[NamedFile]:
+        """Every recording that a call names, once for each call that does; streamed from one consistent state: read it to the end soon."""
+        columns = (call_files.c["class"], call_files.c.month, call_files.c.name, call_files.c.seconds, call_files.c.size)
+        talk = case((_ANSWERED, calls.c.talk_seconds))
+        query = select(*columns, calls.c.start_utc, talk).join_from(call_files, calls).where(_window(ucm, since, until, once=False))
+        with self.reading() as connection:
+            for klass, month, name, seconds, size, start, talked in connection.execution_options(yield_per=_PAGE).execute(query):
+                when = datetime.fromisoformat(start) if start else None
+                yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
+
+    def call_counts(self, ucm: str, since: date | None = None, until: date | None = None) -> CallCounts:
+        """How many there are."""
+        window = _window(ucm, since, until)
+        answered = func.count(case((_ANSWERED, 1)))
+        silent = func.count(case((and_(_ANSWERED, ~_NAMES_FILES), 1)))
+        files = select(func.count()).select_from(call_files).join(calls).where(_window(ucm, since, until, once=False))
+        with self.reading() as connection:
+            row = connection.execute(select(func.count(), answered, silent).select_from(calls).where(window)).one()
+            return CallCounts(row[0], row[1], row[2], connection.scalar(files) or 0)
+
+    def _calls(self, condition: ColumnElement[bool]) -> Iterator[StoredCall]:
+        place = tuple_(calls.c.start, calls.c.id)
+        query: Select[Any] = select(calls).where(condition).order_by(calls.c.start, calls.c.id).limit(_PAGE)
+        last: tuple[str, int] | None = None
+        while True:
+            with self.reading() as connection:
+                rows = connection.execute(query.where(place > last) if last else query).mappings().all()
+                files = _files_of(connection, [row["id"] for row in rows])
+            for row in rows:
+                yield StoredCall(**{name: row[name] for name in _STORED}, files=tuple(files.get(row["id"], ())))
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1]["start"], rows[-1]["id"]
+
+
+_CLASSES = {klass.value: klass for klass in RecordingClass}
+_STORED = tuple(field.name for field in fields(StoredCall) if field.name != "files")
+_TEXTS = ("session", "acct_id", "uniqueid", "src", "dst", "disposition", "answered_by", "caller_name", "action_type", "lastapp")
+_KEY = ("ucm", "session", "acct_id", "start", "src", "dst", "twin")
+
+_ANSWERED = or_(func.upper(calls.c.disposition) == "ANSWERED", func.coalesce(calls.c.talk_seconds, 0) > 0)
+_NAMES_FILES = select(call_files.c.id).where(call_files.c.call_id == calls.c.id).correlate(calls).exists()
+
+
+def _told_better() -> ColumnElement[bool]:
+    """Whether the API has this row of the CSV: a leg of the same channel or the same two numbers that began in the same second."""
+    other = calls.alias()
+    same_channel = and_(other.c.uniqueid == calls.c.uniqueid, calls.c.uniqueid != "")
+    same_people = and_(other.c.src == calls.c.src, other.c.dst == calls.c.dst)
+    same = and_(other.c.ucm == calls.c.ucm, other.c.start == calls.c.start, other.c.source != "csv", or_(same_channel, same_people))
+    return and_(calls.c.source == "csv", select(other.c.id).where(same).correlate(calls).exists())
+
+
+def _window(ucm: str | None, since: date | None, until: date | None, *, once: bool = True) -> ColumnElement[bool]:
+    conditions = [~_told_better()] if once else []
+    if ucm is not None:
+        conditions.append(calls.c.ucm == ucm)
+    if since is not None or until is not None:
+        conditions.append(calls.c.start >= (since.isoformat() if since else "0"))
+    if until is not None:
+        conditions.append(calls.c.start < until.isoformat())
+    return and_(True, *conditions)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(row[name] for name in _KEY)
+
+
+def _row(ucm: str, call: Call) -> dict[str, Any]:
+    texts = {name: getattr(call, name) for name in _TEXTS}
+    start, answer, end = ((when.text if when else "") for when in (call.start, call.answer, call.end))
+    return texts | {
+        "ucm": ucm,
+        "start": start,
+        "twin": "" if call.acct_id else _twin(answer, end, str(call.duration), str(call.talk_seconds), call.answered_by),
+        "start_utc": utc(call.start.utc) if call.start else None,
+        "answer_utc": utc(call.answer.utc) if call.answer else None,
+        "end_utc": utc(call.end.utc) if call.end else None,
+        "talk_seconds": call.talk_seconds,
+        "duration": call.duration,
+    }
+
+
+def _twin(*parts: str) -> str:
+    """What keeps legs without AcctId apart. Of what the PBX translates, nothing: another language must not double every call."""
+    return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _upsert_calls() -> Any:
+    statement = insert(calls)
+    new = statement.excluded
+    kept: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), calls.c[name]) for name in _TEXTS if name not in _KEY} | {
+        name: func.coalesce(new[name], calls.c[name]) for name in ("start_utc", "answer_utc", "end_utc", "talk_seconds", "duration")
+    }
+    kept |= {"last_seen": new.last_seen, "source": case((new.source == "csv", calls.c.source), else_=new.source)}
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=kept)
+
+
+def _upsert_files() -> Any:
+    statement = insert(call_files)
+    kept = {name: func.coalesce(statement.excluded[name], call_files.c[name]) for name in ("seconds", "size")}
+    return statement.on_conflict_do_update(index_elements=("call_id", "class", "month", "name"), set_=kept)
+
+
+# Built once: building a statement costs more than running it.
+_UPSERT_CALLS, _UPSERT_FILES = _upsert_calls(), _upsert_files()
+_UPSERT_CALLS_WITH_FILES = _UPSERT_CALLS.returning(calls.c.id, *(calls.c[name] for name in _KEY))
+
+
+def _write(connection: Connection, legs: list[tuple[dict[str, Any], list[CallFile]]]) -> None:
+    silent, speaking = [row for row, files in legs if not files], [leg for leg in legs if leg[1]]
+    if silent:
+        connection.execute(_UPSERT_CALLS, silent)
+    if speaking:
+        returned = connection.execute(_UPSERT_CALLS_WITH_FILES, [row for row, _ in speaking])
+        ids = {tuple(key): identifier for identifier, *key in returned}
+        _write_files(connection, [(ids[_key(row)], file) for row, files in speaking for file in files])
+
+
+def _write_files(connection: Connection, files: list[tuple[int, CallFile]]) -> None:
+    if files:
+        connection.execute(_UPSERT_FILES, [
+            {
+                "call_id": call_id, "class": file.klass.value, "month": file.month or "", "name": file.name,
+                "seconds": file.seconds, "size": file.size,
+            }
+            for call_id, file in files
+        ])  # fmt: skip
+
+
+def _files_of(connection: Connection, ids: list[int]) -> dict[int, list[CallFile]]:
+    found: dict[int, list[CallFile]] = {}
+    for row in connection.execute(select(call_files).where(call_files.c.call_id.in_(ids)).order_by(call_files.c.id)).mappings():
+        found.setdefault(row["call_id"], []).append(_file(row))
+    return found
+
+
+def _file(row: RowMapping) -> CallFile:
+    return CallFile(row["name"], row["month"] or None, _CLASSES[row["class"]], row["seconds"], row["size"])
