@@ -69,7 +69,7 @@ def test_a_call_comes_back_as_it_went_in(catalog: Catalog) -> None:
 
 def test_reading_calls_again_doubles_nothing_and_forgets_nothing(catalog: Catalog) -> None:
     full, poor = leg(caller_name="Sim"), leg(caller_name="", billsec=None, recordfiles="", recordfiles_desc="")
-    for each in (poor, full, poor, full):
+    for each in (full, poor):
         catalog.upsert_calls("office", calls_of(each), "api")
     (stored,) = catalog.calls("office")
     assert (stored.caller_name, stored.talk_seconds, len(stored.files), stored.files[0].size) == ("Sim", 60, 1, 960044)
@@ -118,13 +118,23 @@ def test_a_window_is_of_local_start_times_and_ends_before_its_end(catalog: Catal
     assert len(list(catalog.calls())) == 5
 
 
-def test_a_call_of_the_table_is_not_told_again_once_the_api_tells_it(catalog: Catalog) -> None:
-    of_table = [leg(session="", AcctId="", recordfiles="t.wav@"), leg(session="", AcctId="", uniqueid="", src="+1000", recordfiles="")]
-    catalog.upsert_calls("office", calls_of(*of_table), "csv")
-    assert len(list(catalog.calls("office"))) == 2
-    catalog.upsert_calls("office", calls_of(leg()), "api")
-    assert {(stored.source, stored.src) for stored in catalog.calls("office")} == {("api", "1000"), ("csv", "+1000")}
-    assert catalog.call_counts("office").calls == 2
+@pytest.mark.parametrize(
+    ("of_table", "told"),
+    [
+        ({}, 1),
+        ({"src": "+1000"}, 1),  # the same channel
+        ({"uniqueid": ""}, 1),  # the same people
+        ({"uniqueid": "", "src": "+1000"}, 2),
+        ({"start": "2026-02-01 20:40:01"}, 2),
+    ],
+)
+def test_a_call_of_the_table_is_not_told_again_once_the_api_tells_it(catalog: Catalog, of_table: Any, told: int) -> None:
+    catalog.upsert_calls("office", calls_of(leg(session="", AcctId="", recordfiles="t.wav@") | of_table), "csv")
+    assert [stored.source for stored in catalog.calls("office")] == ["csv"]
+    for ucm in ("other", "office"):
+        catalog.upsert_calls(ucm, calls_of(leg()), "api")
+    assert sorted(stored.source for stored in catalog.calls("office")) == ["api", "csv"][:told]
+    assert catalog.call_counts("office").calls == told
     assert names(catalog) == ["2026-02/a.wav", "None/t.wav"]
 
 

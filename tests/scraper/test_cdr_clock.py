@@ -29,6 +29,11 @@ def test_times_of_the_documented_and_usual_forms_are_read(text: str) -> None:
     assert read_time(text) == LOCAL
 
 
+@pytest.mark.parametrize(("text", "hour"), [("2/6/2026 12:05 AM", 0), ("2/6/2026 12:05 PM", 12), ("2/6/2026 1:05 AM", 1)])
+def test_the_american_noon_is_pm_and_midnight_am(text: str, hour: int) -> None:
+    assert read_time(text) == datetime(2026, 2, 6, hour, 5)
+
+
 @pytest.mark.parametrize("text", ["2026-02-06T22:21:36Z", "2026-02-06 16:21:36-06:00", "2026-02-06 16:21:36 -0600", "1770416496"])
 def test_a_time_with_offset_or_epoch_means_one_moment(text: str) -> None:
     found = read_time(text)
@@ -77,6 +82,7 @@ def test_a_time_that_occurs_twice_without_evidence_is_the_first_and_not_sure() -
     [
         ({"uniqueid": f"{int(at(6).timestamp())}.1"}, at(6)),
         ({"uniqueid": f"ucm-{int(at(7).timestamp())}.1"}, at(7)),
+        ({"uniqueid": f"{int(at(6, 31).timestamp())}.1"}, at(6)),  # clocks and fields may differ by a minute
         ({"uniqueid": f"{int(at(6, 20).timestamp())}.1"}, at(6)),  # a leg ten minutes after its channel
         ({"session": f"{int(at(7).timestamp())}123456-1000"}, at(7)),
         ({"end": "2026-11-01 02:10:00", "duration": "2400"}, at(7)),
@@ -103,12 +109,33 @@ def test_a_call_over_the_change_ends_after_it_began_and_lasts_as_long_as_it_says
     assert [each.utc for each in (found.start, found.answer, found.end) if each] == [at(6, 50), at(6, 50, 10), at(7, 5)]
 
 
+def test_an_answer_after_the_change_is_put_before_its_talk() -> None:
+    found = call(start="2026-11-01 01:50:00", answer="2026-11-01 01:55:00", end="2026-11-01 02:05:00", duration="4500", billsec="600")
+    assert [each.utc for each in (found.start, found.answer, found.end) if each] == [at(6, 50), at(7, 55), at(8, 5)]
+
+
+@pytest.mark.parametrize("hour", [7, 8])
+def test_a_time_that_never_occurs_is_told_by_what_lies_before_it(hour: int) -> None:
+    utc = datetime(2026, 3, 8, hour, 30, tzinfo=UTC)
+    assert moment(datetime(2026, 3, 8, 2, 30), CHICAGO, utc).utc == utc
+
+
 def test_a_time_that_never_occurs_is_read_with_the_clock_from_before_the_change() -> None:
     found = moment(datetime(2026, 3, 8, 2, 30), CHICAGO)
     assert (found.utc, found.sure) == (datetime(2026, 3, 8, 8, 30, tzinfo=UTC), False)
 
 
-@given(st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)), st.integers(0, 5000), st.integers(0, 5000), st.sampled_from(ZONES))
+_CHANGES = [
+    datetime(2026, 3, 8, 8),
+    datetime(2026, 11, 1, 7),
+    datetime(2026, 3, 29, 1),
+    datetime(2026, 10, 25, 1),
+    datetime(2026, 4, 4, 15),
+]
+_NEAR = st.builds(lambda change, minutes: change + timedelta(minutes=minutes), st.sampled_from(_CHANGES), st.integers(-150, 150))
+
+
+@given(_NEAR | st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)), st.integers(0, 5000), st.integers(0, 5000), st.sampled_from(ZONES))
 def test_every_call_s_local_times_come_back_as_the_moments_they_were(when: datetime, ringing: int, talk: int, zone: ZoneInfo) -> None:
     began = when.replace(microsecond=0, tzinfo=UTC)
     moments = [began, began + timedelta(seconds=ringing), began + timedelta(seconds=ringing + talk)]

@@ -174,6 +174,7 @@ def test_a_recording_s_path_in_caller_name_is_a_file() -> None:
         ("auto-1770000000#1000-+15555550100-6400.wav@", ["None/auto-1770000000#1000-+15555550100-6400.wav"]),
         ("2026-13/a b.wav@", ["None/a b.wav"]),
         ("monitor/2026-02/a.wav@", ["2026-02/a.wav"]),
+        ("2026-01/2026-02/x/a.wav@", ["2026-02/a.wav"]),
         ("/var/2026-02/../../etc/passwd@", ["2026-02/passwd"]),
         ("2026-02/a\\..\\b.wav@", ["2026-02/a\\..\\b.wav"]),
         ("2026-02/a\nb.wav@", ["2026-02/a%0Ab.wav"]),

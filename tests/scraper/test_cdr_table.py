@@ -156,6 +156,7 @@ def test_a_file_cut_in_its_last_row_loses_that_row_only() -> None:
     assert (len(parsed.calls), parsed.unknown) == (2, 1)
 
 
+@pytest.mark.timeout(10)
 def test_a_stray_quote_in_each_row_is_read_in_bounded_time() -> None:
     parsed = parse(f"{HEADER}\n" + '"' + 'a","b\n' * 20_000)
     assert (parsed.calls, parsed.unknown) == ([], 20_000)
