@@ -12,6 +12,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """From 0001, which stays as it is."""
     _calls()
+    _call_files()
     _inventory()
 
 
@@ -47,6 +48,9 @@ def _calls() -> None:
         ),
     )
     op.create_index(op.f("ix_calls_ucm_start"), "calls", ["ucm", "start"], unique=False)
+
+
+def _call_files() -> None:
     op.create_table(
         "call_files",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
