@@ -227,7 +227,9 @@ class Index:
         day = (call_time or "")[8:10]
         for nearby in _months_around(month, int(day) if day.isdecimal() else None)[1:]:
             folder = self.find(klass, nearby)
-            if folder is not None and name in folder.held and alike(size, folder.held[name] >> SIZE_SHIFT):
+            if folder is None or name not in folder.held or not alike(size, folder.held[name] >> SIZE_SHIFT):
+                continue
+            if size is not None or time_in_name(name, self._zone) is not None:
                 return folder
         return own
 
@@ -245,8 +247,10 @@ class Index:
             if size is None:
                 continue
             doubt = 1 if size < 0 or said_size is None else 0 if alike(size, said_size) else 2
-            # In the call's own month even another size is only doubtful: what a PBX packs may be smaller than what it lists.
-            if (doubt < 2 or rank == 0) and (best is None or (doubt, rank) < best[:2]):
+            # In the call's own month even another size is only doubtful: what a PBX packs may be smaller than what it lists. In another
+            # month a name without a time may be another call's.
+            fits = rank == 0 or doubt == 0 or (doubt == 1 and time_in_name(name, self._zone) is not None)
+            if fits and (best is None or (doubt, rank) < best[:2]):
                 best = doubt, rank, folder
         return best[2] if best else self.folder(klass, self._month_of_call(name, when))
 

@@ -37,7 +37,7 @@ def reunite(index: Index, zone: ZoneInfo) -> list[Move]:
             for name in sorted(folder.held.keys() & half_known.keys()):
                 moves += _onto_held(folder, name, half_known[name], zone)
         for name in sorted(name for name, homes in half_known.items() if len(homes) > 1):
-            moves += _onto_listed(name, half_known[name], zone)
+            moves += _onto_missing(name, half_known[name], zone)
     return moves
 
 
@@ -46,17 +46,25 @@ def _half_known(folders: list[Folder]) -> dict[str, list[Folder]]:
 
     Not both accounts know the one that is missing, or neither knows the one that is held.
     """
-    found: dict[str, list[Folder]] = {}
-    anything_held = any(folder.held for folder in folders)
-    anything_listed = any(entry.flags & LISTED for folder in folders for entry in folder.missing.values())
     unknown = {name for folder in folders for name, value in folder.held.items() if not value & _BOTH}
-    for listed in (False, True):  # in this order: where nothing is held, only what is missed elsewhere makes a listed one worth a look
-        for folder in folders if anything_held or anything_listed else ():
-            for name, entry in folder.missing.items():
-                if bool(entry.flags & LISTED) is not listed or entry.short:
-                    continue
-                if (entry.flags & _BOTH != _BOTH and (anything_held or not listed or name in found)) or name in unknown:
-                    found.setdefault(name, []).append(folder)
+
+    def candidates(folder: Folder) -> Iterator[str]:
+        for name, entry in folder.missing.items():
+            if not entry.short and (entry.flags & _BOTH != _BOTH or name in unknown):
+                yield name
+
+    once: set[str] = set()
+    several: set[str] = set()
+    for folder in folders:
+        for name in candidates(folder):
+            (several if name in once else once).add(name)
+    for folder in folders:
+        several |= folder.held.keys() & once
+    found: dict[str, list[Folder]] = {}
+    for folder in folders if several else ():
+        for name in candidates(folder):
+            if name in several:
+                found.setdefault(name, []).append(folder)
     return found
 
 
@@ -72,12 +80,14 @@ def _onto_held(home: Folder, name: str, folders: list[Folder], zone: ZoneInfo) -
         yield Move(home.klass, folder.month, name, home.month, entry)
 
 
-def _onto_listed(name: str, folders: list[Folder], zone: ZoneInfo) -> Iterator[Move]:
-    """A recording that a CDR or an open gap puts in one month, and the PBX's list in another."""
-    there = [folder for folder in folders if name in folder.missing]
+def _onto_missing(name: str, folders: list[Folder], zone: ZoneInfo) -> Iterator[Move]:
+    """A recording that a CDR or an open gap puts in one month and the PBX's list in another; or a gap in one and a CDR in another."""
+    there = sorted((folder for folder in folders if name in folder.missing), key=lambda folder: folder.month)
     listed = [folder for folder in there if folder.missing[name].flags & LISTED]
-    others = [folder for folder in there if not folder.missing[name].flags & LISTED]
-    for home, folder in zip(listed, others, strict=False):
+    named = [folder for folder in there if folder.missing[name].flags & _BOTH == NAMED]
+    noted = [folder for folder in there if not folder.missing[name].flags & _BOTH and not _closed(folder.missing[name])]
+    pairs = zip(listed, [*named, *noted], strict=False) if listed else zip(named, noted, strict=False)
+    for home, folder in pairs:
         target, entry = home.missing[name], folder.missing[name]
         if target.flags & entry.flags & _BOTH or not _same(name, target.size, entry, zone):
             continue
@@ -85,6 +95,11 @@ def _onto_listed(name: str, folders: list[Folder], zone: ZoneInfo) -> Iterator[M
         target.take_over(entry)
         del folder.missing[name]
         yield Move(home.klass, folder.month, name, home.month, entry)
+
+
+def _closed(entry: Missing) -> bool:
+    """Whether the PBX said of this very month and name that it is gone: that stands for itself."""
+    return entry.gap is not None and entry.gap.closed
 
 
 def _same(name: str, size: int | None, entry: Missing, zone: ZoneInfo) -> bool:

@@ -231,7 +231,7 @@ class _Planner:
             ways = frozenset(way for way in ways if way.value not in entry.sources)
         entry.state = State.NOT_LISTED if lacking else State.RECOVERABLE if ways else State.BLOCKED
         if not is_due(gap, listed=listed, now=self._situation.now) and gap is not None:
-            self._wait(gap, entry)
+            self._wait(identity, entry, gap)
         elif not ways:
             self._explain(identity, entry, lacking=lacking)
         elif lacking:
@@ -248,13 +248,12 @@ class _Planner:
         made = self._index.local_time(identity.month, identity.name, entry.start)
         return made is not None and made >= self._listing.since
 
-    def _wait(self, gap: KnownGap, entry: Missing) -> None:
+    def _wait(self, identity: Identity, entry: Missing, gap: KnownGap) -> None:
         """It was asked for a short while ago. What is closed as gone but listed again counts as gone meanwhile."""
         if gap.closed:
             self._close(entry)
             return
-        self._tally.gaps += 1
-        self._gaps.append(Gap(gap.identity, gap.reason, gap.detail, gap.remedy))
+        self._gap(Gap(identity, gap.reason, gap.detail, gap.remedy), gap)
 
     def _close(self, entry: Missing) -> None:
         """The PBX has it no more; too short a copy is then the best there is."""
@@ -266,7 +265,7 @@ class _Planner:
         """Why no way can bring it; what the recording itself was found to be outlasts what is wrong with the ways."""
         ways, known = self._situation.ways, entry.gap
         if known is not None and known.closed:
-            self._wait(known, entry)
+            self._wait(identity, entry, known)
             return
         if entry.short:
             why = too_short(ways, identity.klass)
@@ -279,9 +278,9 @@ class _Planner:
     def _gap(self, gap: Gap, known: KnownGap | None) -> None:
         self._tally.gaps += 1
         if known is not None and known.reason in OF_THE_RECORDING and gap.reason not in OF_THE_RECORDING:
-            gap = Gap(known.identity, known.reason, known.detail, known.remedy)
+            gap = Gap(gap.identity, known.reason, known.detail, known.remedy)
         self._gaps.append(gap)
-        if known is None or (known.reason, known.detail, known.remedy) != (gap.reason, gap.detail, gap.remedy):
+        if known is None or Gap(known.identity, known.reason, known.detail, known.remedy) != gap:
             self._news.append(gap)
 
     def _probe(self) -> None:

@@ -133,6 +133,49 @@ def test_a_recording_moved_before_it_was_archived_is_fetched_where_it_lies_now_a
     assert made.tally.unexpected == 0
 
 
+def test_a_gap_that_waits_moves_with_its_recording() -> None:
+    gap = KnownGap(identity(DATED, "2026-02"), GapReason.CORRUPT, "d", "r", 6, NOW)
+    made = plan([called(DATED, "2026-02")], [listed(DATED, "2026-03")], [], [gap])
+    assert [(one.identity, one.reason) for one in made.to_record] == [(identity(DATED, "2026-03"), GapReason.CORRUPT)]
+    assert made.withdrawn == (identity(DATED, "2026-02"),)
+
+
+def test_a_gap_of_a_month_that_nobody_knows_any_more_goes_to_the_call_that_names_it() -> None:
+    gap = KnownGap(identity(DATED, "2026-03"), GapReason.CORRUPT, "d", "r", 1, NOW)
+    made = plan([called(DATED, "2026-02")], [], [], [gap])
+    assert (made.expected, made.withdrawn) == (1, (identity(DATED, "2026-03"),))
+
+
+@pytest.mark.parametrize(
+    "row", [listed(BARE_OF_TIME, None, 90_000, "2026-03-01 00:10:00"), listed(BARE_OF_TIME, None, None, "2026-03-01 00:10:00")]
+)
+def test_at_the_edge_of_a_month_a_listed_bare_name_is_not_another_months_recording(row: ListedFile) -> None:
+    assert not plan(None, [row], [held(BARE_OF_TIME, "2026-02")]).complete
+
+
+def test_at_the_edge_of_a_month_a_listed_bare_name_of_the_same_size_is_the_archived_one() -> None:
+    assert plan(None, [listed(BARE_OF_TIME, None, 10_000, "2026-03-01 00:10:00")], [held(BARE_OF_TIME, "2026-02")]).complete
+
+
+def test_a_call_at_the_edge_of_a_month_does_not_hide_behind_the_gap_of_another() -> None:
+    gap = KnownGap(identity(BARE_OF_TIME, "2026-01"), GapReason.GONE, "d", "r", 1, NOW, NOW)
+    calls = [
+        called(BARE_OF_TIME, None, datetime(2026, 1, 30, 20, tzinfo=UTC)),
+        called(BARE_OF_TIME, None, datetime(2026, 2, 1, 20, tzinfo=UTC)),
+    ]
+    assert list(states(plan(calls, [], [], [gap]))) == [f"2026-01/{BARE_OF_TIME}", f"2026-02/{BARE_OF_TIME}"]
+
+
+def test_a_name_whose_time_is_not_the_calls_is_not_taken_for_a_moved_one() -> None:
+    made = plan([called(DATED, "2026-03", MARCH)], [listed(DATED, "2026-02")], [])
+    assert states(made) == {f"2026-02/{DATED}": State.RECOVERABLE, f"2026-03/{DATED}": State.NOT_LISTED}
+
+
+def test_a_name_without_time_and_size_is_not_taken_for_a_moved_one() -> None:
+    made = plan([called(BARE_OF_TIME, "2026-02")], [listed(BARE_OF_TIME, "2026-03")], [])
+    assert made.expected == 2
+
+
 def test_another_recording_under_the_name_of_an_archived_one_is_fetched() -> None:
     made = plan(None, [listed(BARE_OF_TIME, "2026-03", 90_000)], [held(BARE_OF_TIME, "2026-02", 10_000)])
     assert states(made)[f"2026-03/{BARE_OF_TIME}"] is State.RECOVERABLE
