@@ -96,7 +96,7 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     async with async_playwright() as playwright:
         executable = find_browser(playwright, options.executable)
         if executable == find_system_browser():
-            logger.bind(action="browser-found").debug("Using this system's {}: Playwright's own browser is not installed", executable.name)
+            logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
         args = [*_QUIET, *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else [])]
         browser = await _start(playwright, executable, args, options)
         try:
