@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from scraper.models import UNDATED, RecordingClass, is_month, month_in_name, time_in_name
 from scraper.reconcile.inventory import SIZE_SLACK, CalledFile, HeldFile, KnownGap, ListedFile, Situation
@@ -246,18 +247,21 @@ class Index:
             size = folder.size_if_known(name)
             if size is None:
                 continue
+            # How far the sizes speak against it: not at all, unknown, clearly.
             doubt = 1 if size < 0 or said_size is None else 0 if alike(size, said_size) else 2
             # In the call's own month even another size is only doubtful: what a PBX packs may be smaller than what it lists. In another
             # month a name without a time may be another call's.
             fits = rank == 0 or doubt == 0 or (doubt == 1 and time_in_name(name, self._zone) is not None)
             if fits and (best is None or (doubt, rank) < best[:2]):
                 best = doubt, rank, folder
+            if best is not None and best[:2] == (0, 0):
+                break
         return best[2] if best else self.folder(klass, self._month_of_call(name, when))
 
-    def _months_of(self, klass: RecordingClass, name: str) -> list[str]:
+    def _months_of(self, klass: RecordingClass, name: str) -> tuple[str, ...]:
         """Where neither call nor name has a time: each month that has this name."""
         months = self._folders.get(klass._value_, {})
-        return sorted(month for month, folder in months.items() if folder.size_if_known(name) is not None)
+        return tuple(sorted(month for month, folder in months.items() if folder.size_if_known(name) is not None))
 
     def _month_of_call(self, name: str, when: datetime | None) -> str:
         """The month of a bare name that nobody else knows: its own time where the call's agrees, else the call's."""
@@ -297,7 +301,8 @@ def alike(one: int | None, other: int | None) -> bool:
     return one is None or other is None or abs(one - other) <= SIZE_SLACK
 
 
-def _months_around(month: str, day: int | None) -> list[str]:
+@lru_cache(maxsize=4096)
+def _months_around(month: str, day: int | None) -> tuple[str, ...]:
     """A month, its neighbour if the day is near the edge, and where recordings lie that had no month when they were archived."""
     months = [month]
     if is_month(month) and day is not None:
@@ -306,4 +311,4 @@ def _months_around(month: str, day: int | None) -> list[str]:
             months.append(f"{year}-{number - 1:02}" if number > 1 else f"{year - 1}-12")
         elif day > 28 - _EDGE_DAYS:
             months.append(f"{year}-{number + 1:02}" if number < 12 else f"{year + 1}-01")
-    return [*months, UNDATED] if month != UNDATED else months
+    return (*months, UNDATED) if month != UNDATED else (month,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from scraper.models import Gap, Identity, RecordingClass
@@ -114,15 +116,16 @@ class Plan:
 
 def make_plan(inventories: Inventories, situation: Situation) -> Plan:
     """Compare the inventories, each of which is read once, and decide. Equal inventories in any order give the same plan."""
-    index = Index(situation)
-    index.add_held(inventories.held)
-    archived = index.add_gaps(inventories.gaps)
-    if inventories.listing is not None:
-        index.add_listed(inventories.listing.rows)
-    if inventories.calls is not None:
-        index.add_called(inventories.calls)
-    moves = reunite(index, situation.zone)
-    return _Planner(index, situation, inventories).plan(archived, moves)
+    with _collector_paused():
+        index = Index(situation)
+        index.add_held(inventories.held)
+        archived = index.add_gaps(inventories.gaps)
+        if inventories.listing is not None:
+            index.add_listed(inventories.listing.rows)
+        if inventories.calls is not None:
+            index.add_called(inventories.calls)
+        moves = reunite(index, situation.zone)
+        return _Planner(index, situation, inventories).plan(archived, moves)
 
 
 def render(plan: Plan) -> list[Line]:
@@ -136,6 +139,18 @@ def render(plan: Plan) -> list[Line]:
     return list(lines.values())
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Millions of objects without a cycle among them: looking for one again and again takes as long as planning."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class _Planner:
     """Walks the index once and sorts what is missing into what to fetch and what to explain."""
 
@@ -147,8 +162,8 @@ class _Planner:
         # Ordinary recordings are on every PBX; a list of queues alone says little.
         self._known = (self._calls_known and inventories.calls_current) or RecordingClass.MONITOR in self._listing.classes
         self._tally = Tally()
-        self._groups: dict[tuple[RecordingClass, frozenset[Way]], Group] = {}
-        self._ends: dict[tuple[int, State | None, bool], Missing] = {}
+        self._groups: dict[tuple[str, frozenset[Way]], Group] = {}
+        self._ends: dict[tuple[int, str, bool], Missing] = {}
         self._probes: list[tuple[Identity, Missing]] = []
         self._gaps: list[Gap] = []
         self._news: list[Gap] = []
@@ -212,7 +227,7 @@ class _Planner:
 
     def _settled(self, entry: Missing) -> Missing:
         """One object for all recordings with this end: what was known of a million of them is not needed any more."""
-        key = entry.flags, entry.state, entry.short
+        key = entry.flags, entry.state._value_ if entry.state else "", entry.short  # by value: hashing an enum's member is slow
         if key not in self._ends:
             self._ends[key] = end = Missing(short=entry.short)
             end.flags, end.state = entry.flags, entry.state
@@ -230,7 +245,7 @@ class _Planner:
         if entry.sources:
             ways = frozenset(way for way in ways if way.value not in entry.sources)
         entry.state = State.NOT_LISTED if lacking else State.RECOVERABLE if ways else State.BLOCKED
-        if not is_due(gap, listed=listed, now=self._situation.now) and gap is not None:
+        if gap is not None and not is_due(gap, listed=listed, now=self._situation.now):
             self._wait(identity, entry, gap)
         elif not ways:
             self._explain(identity, entry, lacking=lacking)
@@ -296,9 +311,10 @@ class _Planner:
 
     def _want(self, identity: Identity, entry: Missing, ways: frozenset[Way]) -> None:
         self._tally.to_fetch += 1
-        group = self._groups.get((identity.klass, ways))
+        key = identity.klass._value_, ways
+        group = self._groups.get(key)
         if group is None:
-            group = self._groups[identity.klass, ways] = Group(identity.klass, ways, [])
+            group = self._groups[key] = Group(identity.klass, ways, [])
         group.add(Wanted(identity, ways, entry.bytes_or(self._typical), entry.seconds, bool(entry.flags & LISTED), entry.short))
 
     def _first_look(self, fetches: list[Fetch]) -> list[Fetch]:
