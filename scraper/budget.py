@@ -21,11 +21,12 @@ from scraper.catalog.schema import sign_ins
 from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused
 from scraper.models import utc
 
-#: Failed or unfinished sign-ins within :data:`WINDOW` since the last success; the PBX's default limit is 5.
+#: Failed or unfinished sign-ins within :data:`WINDOW` since the last success, at most; the PBX's default limit is 5.
 LIMIT = 3
-WINDOW = timedelta(hours=1)
+WINDOW = timedelta(hours=24)  # after how long a PBX forgets a failure is not known
 #: A PBX's ban lasts 5 minutes by default; the unit of its ``remain_time`` is not known, so that it is never taken to be shorter.
 SHORTEST_BAN = timedelta(minutes=5)
+LONGEST_BAN = timedelta(hours=24)
 #: The PBX says so many attempts are left: then none is risked.
 FEWEST_REMAINING = 1
 
@@ -37,9 +38,10 @@ _SALT_KEY = "sign-in-salt"
 class Attempt:
     """One sign-in under way. Say how it went; left unsaid it counts against the budget without being a refusal."""
 
-    def __init__(self, note: Callable[[dict[str, object]], None], now: datetime) -> None:
+    def __init__(self, note: Callable[[dict[str, object]], None], now: datetime, bans_before: int) -> None:
         self._note = note
         self._now = now
+        self._bans_before = bans_before
 
     def accepted(self) -> None:
         """The PBX let us in."""
@@ -50,8 +52,8 @@ class Attempt:
         self._note({"outcome": "refused", "remaining": remaining})
 
     def locked(self, seconds: int | None) -> None:
-        """The PBX has locked us out; ``seconds`` is its ``remain_time``."""
-        ban = max(timedelta(seconds=seconds or 0), SHORTEST_BAN)
+        """The PBX has locked us out; ``seconds`` is its ``remain_time``. Each ban that follows another is waited for twice as long."""
+        ban = min(max(timedelta(seconds=seconds or 0), SHORTEST_BAN) * 2 ** min(self._bans_before, 10), LONGEST_BAN)
         self._note({"outcome": "locked", "blocked_until": utc(self._now + ban)})
 
     def unclear(self) -> None:
@@ -60,11 +62,13 @@ class Attempt:
 
 
 class SignInBudget:
-    """The budget of one PBX, named by host and port of its web UI."""
+    """The budget of one PBX, known by its public key (``pin``) where it has one: several names and addresses of it share one budget."""
 
-    def __init__(self, catalog: Catalog, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, catalog: Catalog, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC), *, pin: str | None = None
+    ) -> None:
         parts = urlsplit(url)
-        self._pbx = f"{(parts.hostname or '').lower()}:{parts.port or 443}"
+        self._pbx = pin or f"{(parts.hostname or '').lower()}:{parts.port or 443}"
         self._catalog = catalog
         self._clock = clock
 
@@ -80,6 +84,7 @@ class SignInBudget:
         with self._catalog.transaction() as connection:
             rows = connection.execute(select(sign_ins).where(sign_ins.c.pbx == self._pbx).order_by(sign_ins.c.id)).mappings().all()
             _check(list(rows), fingerprint, way, now)
+            bans_before = sum(row["outcome"] == "locked" for row in _since_success(list(rows)))
             values = {"pbx": self._pbx, "at": utc(now), "way": way, "username": username, "fingerprint": fingerprint, "outcome": "pending"}
             key = connection.execute(sign_ins.insert().values(**values).returning(sign_ins.c.id)).scalar_one()
 
@@ -87,7 +92,7 @@ class SignInBudget:
             with self._catalog.transaction() as connection:
                 connection.execute(update(sign_ins).where(sign_ins.c.id == key).values(**outcome))
 
-        yield Attempt(note, now)
+        yield Attempt(note, now, bans_before)
 
     def person_signed_in(self, username: str, password: str) -> None:
         """A person signed in by hand: what was refused or failed before no longer counts."""
@@ -107,7 +112,6 @@ class SignInBudget:
 
 def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:
     """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.attempt`."""
-    last_success = max((index for index, row in enumerate(rows) if row["outcome"] == "ok"), default=-1)
     same = [row for row in rows if row["fingerprint"] == fingerprint and row["way"] == way and row["outcome"] in ("ok", "refused")]
     if same and same[-1]["outcome"] == "refused":
         raise PasswordRefused("The PBX refused this user name and password before; they are not tried again until they change.")
@@ -116,8 +120,19 @@ def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) ->
     if bans:
         raise LockedOut(f"The PBX has locked this address or user out; the next sign-in is tried after {max(bans)}.")
     since = utc(now - WINDOW) or ""
-    failed = [row for row in rows[last_success + 1 :] if row["outcome"] in _FAILED and row["at"] > since]
-    if failed and failed[-1]["remaining"] is not None and failed[-1]["remaining"] <= FEWEST_REMAINING:
-        raise BudgetExhausted(f"The PBX said that only {failed[-1]['remaining']} sign-in attempt is left before it bans this address.")
+    failed = [row for row in _since_success(rows) if row["outcome"] in _FAILED and row["at"] > since]
+    remaining = [row["remaining"] - (len(failed) - 1 - index) for index, row in enumerate(failed) if row["remaining"] is not None]
+    if remaining and min(remaining) <= FEWEST_REMAINING:
+        raise BudgetExhausted(
+            f"By the PBX's own count only {max(min(remaining), 0)} sign-in attempts are left before it bans this address."
+        )
     if len(failed) >= LIMIT:
-        raise BudgetExhausted(f"{len(failed)} sign-ins failed within the last hour; the PBX bans this address after 5.")
+        free = utc(datetime.fromisoformat(failed[-LIMIT]["at"]) + WINDOW)
+        raise BudgetExhausted(
+            f"{len(failed)} sign-ins failed within a day, and the PBX bans this address after 5; the next is tried after {free}."
+        )
+
+
+def _since_success(rows: list[RowMapping]) -> list[RowMapping]:
+    last = max((index for index, row in enumerate(rows) if row["outcome"] == "ok"), default=-1)
+    return rows[last + 1 :]

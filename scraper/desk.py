@@ -81,10 +81,11 @@ class Desk:
 
     def enter(self, outcome: Outcome) -> None:
         """Enter what an ingest did into the report."""
-        self.report.recordings.quarantined += len(outcome.quarantined)
         self.report.bytes_downloaded += outcome.bytes_read
         self.report.bytes_stored += outcome.bytes_stored
         self.report.notes += [*outcome.notes, *(f"{name}: {why}" for name, why in outcome.skipped if why != "a folder")]
+        if outcome.damage:
+            self.report.notes.append(f"The archive did not arrive whole: {outcome.damage}")
         self.stopped = self.stopped or outcome.stopped
 
     def missing(self, gaps: list[Gap]) -> None:
@@ -95,7 +96,9 @@ class Desk:
     def settle(self, source: Source) -> None:
         """Fill in the report's counts from the catalog, and from them how the job ended."""
         totals, counts = self.catalog.totals(self.order.ucm), self.report.recordings
-        self.report.gaps = [found.gap for found in self.catalog.open_gaps(self.order.ucm)]
+        gaps = self.catalog.open_gaps(self.order.ucm)
+        self.report.gaps = [found.gap for found in gaps]
+        counts.quarantined = sum(found.quarantine_path is not None for found in gaps)
         counts.archived, counts.gone = totals.archived, totals.gone
         counts.new = max(totals.archived - self.archived_before, 0)
         counts.already = counts.archived - counts.new

@@ -77,7 +77,7 @@ class ExitCode(IntEnum):
 
 
 #: With several UCMs the command ends with the first of these that occurred.
-EXIT_PRECEDENCE = (1, 10, 8, 4, 5, 6, 7, 9, 3, 0)
+EXIT_PRECEDENCE = (1, 2, 10, 8, 4, 5, 6, 7, 9, 3, 0)
 
 
 class ScraperError(Exception):
@@ -139,7 +139,7 @@ class LockedOut(SignInError):
 class BudgetExhausted(SignInError):
     """Too many sign-ins failed recently; another could make the PBX ban this address."""
 
-    default_remedy = "Wait, and check the credentials; the budget frees itself as failed attempts grow old."
+    default_remedy = "Check the credentials; a sign-in by hand (`ucm-scraper login`) frees the budget at once."
 
 
 class PermissionMissing(SignInError):
@@ -377,4 +377,4 @@ class SafetyStop(ScraperError):
 
 def combined_exit_code(codes: list[int]) -> int:
     """The exit code of a command that worked on several UCMs: the first of the documented order that occurred."""
-    return next((code for code in EXIT_PRECEDENCE if code in codes), 0)
+    return next((code for code in EXIT_PRECEDENCE if code in codes), int(ExitCode.INTERNAL) if codes else int(ExitCode.COMPLETE))

@@ -41,8 +41,6 @@ def ingest(order: Order, archive: Path) -> Report:
             outcome = desk.take_in(Source.INGEST).run(stream)
         desk.enter(outcome)
         desk.known = outcome.complete
-        if outcome.damage:
-            desk.report.notes.append(f"The archive is damaged: {outcome.damage}")
 
     return _job(order, Source.INGEST, work)
 

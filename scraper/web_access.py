@@ -31,11 +31,12 @@ def prove_access(settings: Settings, name: str, catalog: Catalog) -> Access:
     if not ucm.tls.verify and not ucm.tls.pin:
         logger.bind(action="tls-unverified").warning("tls.verify is off: whoever answers now is trusted for this job; set tls.pin instead")
     labels, password = ucm.web.labels, ucm.web.password
+    key = prove(ucm.url, ucm.tls, min(timeout, _HANDSHAKE_SECONDS))
     return Access(
         url=ucm.url,
         credentials=Credentials(ucm.web.username, password.get_secret_value() if password else None),
-        key=prove(ucm.url, ucm.tls, min(timeout, _HANDSHAKE_SECONDS)),
-        budget=SignInBudget(catalog, ucm.url),
+        key=key,
+        budget=SignInBudget(catalog, ucm.url, pin=key.pin if key else None),
         kept=KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username),
         evidence=settings.data_dir / "failures" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{component(name)}",
         allow_actions=tuple(ucm.web.allow_actions),

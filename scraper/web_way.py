@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import BinaryIO, cast
+from urllib.parse import urlsplit
 
 from loguru import logger
 
 from scraper.desk import Desk
-from scraper.errors import DownloadFailed, NotAnArchive, ScraperError, SessionEnded
+from scraper.errors import BrowserFailed, DiskFull, DownloadFailed, NotAnArchive, ScraperError, SessionEnded
 from scraper.ingest import MonthOf, Outcome
 from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
 from scraper.names import clean
@@ -21,6 +23,10 @@ from scraper.webui.recordings_page import Listed, RecordingsPage
 from scraper.webui.ui import WebUi, web_ui
 
 _TICK_SECONDS = 0.5
+#: How long reading the PBX's list may hold up the ingest, in seconds.
+_LIST_SECONDS = 300.0
+#: With less than this the browser can't have gone on writing its download.
+_LEAST_FREE_BYTES = 1 << 20
 _REMEDY = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
 
 
@@ -42,14 +48,23 @@ class WebWay:
         self._downloads.mkdir(mode=0o700)
         browser = self._desk.order.settings.browser
         progress.phase("signing in")
-        async with web_ui(access, LaunchOptions(self._downloads, browser.executable, browser.headless)) as ui:
+        async with web_ui(
+            access, LaunchOptions(self._downloads, browser.executable, browser.headless, urlsplit(access.url).hostname)
+        ) as ui:
             page = await ui.recordings()
             if page.total == 0:
-                logger.bind(action="nothing-listed").info("The PBX lists no recordings")
-                self._desk.known = True
+                self._nothing_listed()
                 return
+            newest = page.newest
             page, outcome = await self._download_all(ui, page)
-            await self._compare(ui, page, outcome)
+            await self._compare(ui, page, outcome, newest)
+
+    def _nothing_listed(self) -> None:
+        """An empty list is the truth about an empty PBX; where recordings were seen before, it may be its failure."""
+        self._desk.known = self._desk.archived_before == 0
+        logger.bind(action="nothing-listed").info("The PBX lists no recordings")
+        if not self._desk.known:
+            self._desk.report.notes.append("The PBX lists no recordings at all, though it did before.")
 
     async def _download_all(self, ui: WebUi, page: RecordingsPage) -> tuple[RecordingsPage, Outcome]:
         """Download and ingest; a session that ended on the way costs one more sign-in and nothing else."""
@@ -73,6 +88,8 @@ class WebWay:
         try:
             await self._read_out(reading, stream, ui)
         except DownloadFailed as error:
+            if shutil.disk_usage(self._downloads).free < _LEAST_FREE_BYTES:
+                raise DiskFull("data_dir has no space left for the download.", remedy="Free some space where `data_dir` lies.") from error
             if not ingest.outcome.seen and not self._desk.stopped:
                 raise
             ingest.outcome.damage = error.message
@@ -90,10 +107,11 @@ class WebWay:
             stream.ended("stopped")
         await reading
 
-    async def _compare(self, ui: WebUi, page: RecordingsPage, outcome: Outcome) -> None:
+    async def _compare(self, ui: WebUi, page: RecordingsPage, outcome: Outcome, newest: str | None) -> None:
         """What the PBX lists and the archive did not bring becomes a gap; where the list can't be read, nothing is called complete.
 
-        Names are compared, not numbers: a member too many must not hide one too few.
+        Names are compared, not numbers: a member too many must not hide one too few. Calls after ``newest``, the newest that was listed
+        before packing, are the next run's.
         """
         desk = self._desk
         if outcome.damage:
@@ -102,8 +120,11 @@ class WebWay:
             return
         desk.order.progress.phase("comparing with the PBX's list")
         try:
-            listed, desk.known = await page.listing()
-            if not desk.known:  # it changed meanwhile, or the page was left
+            try:
+                listed, desk.known = await page.listing()
+            except (SessionEnded, BrowserFailed):
+                listed = []
+            if not desk.known:  # it changed meanwhile, the session ended, or the page was left
                 listed, desk.known = await (await ui.recordings()).listing()
         except ScraperError as error:
             desk.report.notes.append(f"The PBX's list could not be read: {error.message}")
@@ -113,6 +134,7 @@ class WebWay:
         cut = outcome.damage is not None
         reason = GapReason.UNREACHABLE if cut else GapReason.CORRUPT
         detail = f"the archive did not arrive whole: {outcome.damage}" if cut else "the PBX lists it, but its archive did not hold it"
+        listed = [row for row in listed if newest is None or row.time <= newest]
         desk.missing([Gap(identity, reason, detail, _REMEDY) for identity in self._absent(listed, outcome)])
 
     def _absent(self, listed: list[Listed], outcome: Outcome) -> list[Identity]:
@@ -154,9 +176,9 @@ def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> MonthOf:
         nonlocal rows
         if rows is None:
             try:
-                rows = asyncio.run_coroutine_threadsafe(read(), loop).result()
-            except ScraperError as error:
-                logger.bind(action="list-unread").warning("The PBX's list could not be read for the months: {}", error.message)
+                rows = asyncio.run_coroutine_threadsafe(read(), loop).result(_LIST_SECONDS)
+            except (ScraperError, TimeoutError) as error:
+                logger.bind(action="list-unread").warning("The PBX's list could not be read for the months ({})", type(error).__name__)
                 rows = {}
         named = rows.get(name, [])
         if not named:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,13 @@ from playwright.sync_api import sync_playwright
 
 from scraper.errors import BrowserFailed, BrowserMissing
 from scraper.tls import Certificate
+from scraper.webui.guard import CAPTCHA_HOSTS
 
 #: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
 MINIMUM_VERSION = 112
+
+#: How long a browser, or a download in it, may take to end, in seconds.
+CLOSING_SECONDS = 10.0
 
 _SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic")
@@ -29,11 +34,12 @@ _QUIET = ("--disable-background-networking", "--disable-component-update", "--di
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """How to start the browser: where it is (None: find it), visible or not, and the folder for growing downloads."""
+    """How to start the browser: the folder for downloads, where it is (None: find it), visible or not, the only host it may reach."""
 
     downloads: Path
     executable: Path | None = None
     headless: bool = True
+    host: str | None = None
 
 
 def find_system_browser() -> Path | None:
@@ -97,14 +103,35 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
         executable = find_browser(playwright, options.executable)
         if executable == find_system_browser():
             logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
-        args = [*_QUIET, *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else [])]
+        args = [
+            *_QUIET,
+            *([_only(options.host)] if options.host else []),
+            *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
+        ]
         browser = await _start(playwright, executable, args, options)
         try:
             if major_version(browser.version) < MINIMUM_VERSION:
                 raise BrowserMissing(f"Chromium {browser.version} is too old; {MINIMUM_VERSION} or newer is needed.")
             yield browser
         finally:
-            await browser.close()
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await browser.close()
+
+
+def _only(host: str) -> str:
+    """No other host has an address, for whatever leaves the browser; but for those that a CAPTCHA loads from."""
+    excluded = ", ".join(f"EXCLUDE {name}" for name in (host, *CAPTCHA_HOSTS))
+    return f"--host-resolver-rules=MAP * ~NOTFOUND, {excluded}"
+
+
+@contextmanager
+def as_browser_failure() -> Iterator[None]:
+    """What Playwright raises inside the block becomes :class:`BrowserFailed`."""
+    try:
+        yield
+    except PlaywrightError as error:
+        raise BrowserFailed(f"The browser failed: {_first_line(error.message or '')}") from error
 
 
 async def _start(playwright: Playwright, executable: Path, args: list[str], options: LaunchOptions) -> Browser:

@@ -20,8 +20,9 @@ from playwright.async_api import Download, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from scraper.errors import DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
+from scraper.errors import BrowserFailed, DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
 from scraper.webui import dom
+from scraper.webui.browser import CLOSING_SECONDS
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.guard import Guard
 from scraper.webui.wire import PATIENCE_SECONDS, Answer, Wire
@@ -90,12 +91,13 @@ class Downloads:
         try:
             yield stream
         finally:
-            with suppress(PlaywrightError):
-                await download.cancel()
-            await waiting
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await download.cancel()
+                    await waiting
+                    await download.delete()
+            waiting.cancel()
             stream.close()
-            with suppress(PlaywrightError):
-                await download.delete()
 
     async def _start(self, ask: Ask) -> Download:
         """Click until a download starts: a busy PBX is given the time it asks for, all within the deadline."""
@@ -126,16 +128,26 @@ class Downloads:
         trouble = self._wire.next(lambda answer: ask.trouble(answer) is not None)
         destruction = self._guard.next_destruction()
         modal = asyncio.ensure_future(self._press_in_modal())
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def ended(_: object) -> None:
+            if not gone.done():
+                gone.set_result(None)
+
+        for event in ("close", "crash"):
+            self._page.on(event, ended)
         self._page.on("download", started)
         self._page.context.on("page", opened)
         try:
             await ask.press()
-            ends: set[asyncio.Future[Any]] = {downloads, trouble, destruction}
+            ends: set[asyncio.Future[Any]] = {downloads, trouble, destruction, gone}
             await asyncio.wait(ends, timeout=ask.start_seconds, return_when=asyncio.FIRST_COMPLETED)
             if destruction.done():
                 raise SafetyStop(f"A click would have sent {destruction.result()} to the PBX; it was refused and nothing was changed.")
             if downloads.done():
                 return downloads.result()
+            if gone.done():
+                raise BrowserFailed("The browser ended before the download began.")
             if not trouble.done():
                 raise ask.late
             error = ask.trouble(trouble.result())
@@ -143,6 +155,8 @@ class Downloads:
             raise error
         finally:
             self._page.remove_listener("download", started)
+            for event in ("close", "crash"):
+                self._page.remove_listener(event, ended)
             self._page.context.remove_listener("page", opened)
             for future in (trouble, destruction, modal):
                 future.cancel()

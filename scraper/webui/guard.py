@@ -17,10 +17,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from loguru import logger
 from playwright.async_api import BrowserContext, Request, Route, WebSocketRoute
 
-READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout", "CreateCdrRecord")
+READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout")
 DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
 
-_CAPTCHA_HOSTS = frozenset({"www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com"})
+CAPTCHA_HOSTS = ("www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com")
 _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _API_PATHS = frozenset({"api", "cdrapi", "recapi"})
 _LOCAL_SCHEMES = frozenset({"data", "blob", "about"})
@@ -62,7 +62,7 @@ class Judge:
         if parts.scheme in _LOCAL_SCHEMES:
             return Verdict(True)
         if origin != self._origin:
-            captcha = parts.scheme == "https" and parts.hostname in _CAPTCHA_HOSTS and parts.path.startswith("/recaptcha/")
+            captcha = parts.scheme == "https" and parts.hostname in CAPTCHA_HOSTS and parts.path.startswith("/recaptcha/")
             return Verdict(captcha, why="" if captcha else "another host")
         return self._to_pbx(method.upper(), _segments(parts.path), parts.query, body)
 
@@ -80,6 +80,8 @@ class Judge:
         except _Unreadable as error:
             return Verdict(False, why=str(error))
         first = segments[0].lower() if segments else ""
+        if ";" in first:
+            return Verdict(False, actions, "parameters in the path")
         if first in _API_PATHS:
             return Verdict(False, actions, "the browser never calls the API")
         if "cgi" not in first:
@@ -97,7 +99,9 @@ class Judge:
         return Verdict(True, actions) if refused is None else Verdict(False, actions, "not a reading action")
 
     def _reads(self, action: str) -> bool:
-        return _ACTION.fullmatch(action) is not None and (action.startswith(READING) or action in self._extra)
+        if _ACTION.fullmatch(action) is None or DESTRUCTIVE.search(action):
+            return False
+        return action.startswith(READING) or action == "CreateCdrRecord" or action in self._extra
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -147,6 +151,8 @@ def _actions_in(body: bytes) -> Iterator[str]:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise _Unreadable("unreadable body") from error
+    if text.startswith("\ufeff"):
+        raise _Unreadable("unreadable body")
     if text.lstrip()[:1] in ("{", "["):
         try:
             yield from _json_actions(json.loads(text, object_pairs_hook=_unique))
@@ -166,6 +172,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+#: What a page could send past the routes is taken from it before its own scripts run: shared workers, WebSockets of workers, and requests
+#: that outlive their page. A UCM's pages need none of them.
+_NO_WAY_AROUND = """
+delete window.SharedWorker;
+delete window.Worker;
+const send = window.fetch;
+window.fetch = (what, how) => what instanceof Request && what.keepalive
+  ? send(new Request(what, {...how, keepalive: false})) : send(what, how && {...how, keepalive: false});
+"""
+
+
 class Guard:
     """Puts a :class:`Judge` between one browser context and the network, and keeps what it refused."""
 
@@ -176,6 +193,8 @@ class Guard:
 
     async def attach(self, context: BrowserContext) -> None:
         """Judge every request and WebSocket frame of ``context`` from now on."""
+        await context.add_init_script(_NO_WAY_AROUND)
+        context.on("request", self._watch_redirect)
         await context.route("**/*", self._route)
         await context.route_web_socket("**/*", self._web_socket)
 
@@ -193,6 +212,13 @@ class Guard:
         else:
             self._refuse(verdict)
             await route.abort("blockedbyclient")
+
+    def _watch_redirect(self, request: Request) -> None:
+        """A redirect of the PBX's own is not routed: what it leads to is judged as it leaves, so that the job stops there."""
+        if request.redirected_from:
+            verdict = self._judge.request(request.method, request.url, request.post_data_buffer)
+            if not verdict.allowed:
+                self._refuse(verdict)
 
     def _web_socket(self, socket: WebSocketRoute) -> None:
         if not self._judge.request("GET", socket.url, None).allowed:

@@ -16,6 +16,7 @@ from playwright.async_api import Page
 from scraper.errors import PackFailed, PageNotAsExpected, SessionEnded
 from scraper.models import Window
 from scraper.webui import dates, dom
+from scraper.webui.browser import as_browser_failure
 from scraper.webui.downloads import Ask, Downloads, pack_trouble
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.guard import Guard
@@ -127,6 +128,13 @@ class RecordingsPage:
         """``total_item`` of the page's own listing."""
         return self.first.field("total_item") if self.first else None
 
+    @property
+    def newest(self) -> str | None:
+        """The newest call's time as it was listed when the page came up; None where the list isn't known to begin with it."""
+        if self.first is None or (self.first.parameters.get("sidx"), self.first.parameters.get("sord")) != ("d", "desc"):
+            return None
+        return max((row.time for row in listed(self.first)), default=None)
+
     async def set_window(self, window: Window) -> bool:
         """Set the page's date filter to call times of ``window``; False where this build has no date filter.
 
@@ -156,7 +164,11 @@ class RecordingsPage:
 
     def packing(self, press: Callable[[], Awaitable[None]]) -> Ask:
         """A request for an archive, asked for by ``press``, within the packing's deadline."""
-        late = PackFailed(f"The PBX did not finish packing within {self.patience.pack:.0f} s.")
+        late = PackFailed(
+            f"The PBX did not finish packing within {self.patience.pack:.0f} s.",
+            remedy="Look at the screenshot: if a ready button waits there under another label, put it into `web.labels.download`; "
+            "else check the PBX's free storage.",
+        )
         return Ask(press, pack_trouble, self.patience.pack, late)
 
     async def _press_download_all(self) -> None:
@@ -171,8 +183,12 @@ class RecordingsPage:
     async def listing(self) -> tuple[list[Listed], bool]:
         """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX says.
 
-        Ends when the pages end, repeat, or answer no more. Raises :class:`SessionEnded`.
+        Ends when the pages end, repeat, or answer no more. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
         """
+        with as_browser_failure():
+            return await self._read_list()
+
+    async def _read_list(self) -> tuple[list[Listed], bool]:
         rows: dict[str, Listed] = {}
         whole = False
         try:

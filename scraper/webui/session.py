@@ -146,8 +146,8 @@ class SignIn:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
             self._judge(answer, attempt)
-            await self._arrive(page)
             attempt.accepted()
+            await self._arrive(page)
         logger.bind(action="signed-in").info("Signed in to the web UI")
 
     async def _refuse_captcha(self, page: Page) -> None:

@@ -17,7 +17,7 @@ from scraper.budget import SignInBudget
 from scraper.errors import BrowserFailed, PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.tls import Certificate
 from scraper.webui import evidence, sidebar
-from scraper.webui.browser import LaunchOptions, launched
+from scraper.webui.browser import LaunchOptions, as_browser_failure, launched
 from scraper.webui.guard import Guard, Judge
 from scraper.webui.kept import KeptSession
 from scraper.webui.recordings_page import ROUTE, Labels, Patience, RecordingsPage, is_listing
@@ -63,6 +63,10 @@ class WebUi:
         Raises the sign-in's errors, :class:`SessionEnded`, :class:`SecondFactorRequired`, :class:`PageNotAsExpected`, and what
         :func:`~scraper.webui.session.go` raises.
         """
+        with as_browser_failure():
+            return await self._recordings()
+
+    async def _recordings(self) -> RecordingsPage:
         found, first = await self._look_for_recordings(self._page, by_sidebar=False)
         while found is not Showing.WANTED:
             if found not in (Showing.SIGN_IN, Showing.CAPTCHA):
@@ -78,8 +82,9 @@ class WebUi:
 
     async def second_recordings(self) -> RecordingsPage:
         """The Recordings page in a tab of its own, while the first is packing. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
-        page = await self._context.new_page()
-        found, first = await self._look_for_recordings(page, by_sidebar=False)
+        with as_browser_failure():
+            page = await self._context.new_page()
+            found, first = await self._look_for_recordings(page, by_sidebar=False)
         if found is not Showing.WANTED:
             raise SessionEnded if found is Showing.SIGN_IN else PageNotAsExpected("The Recordings page did not open in a second tab.")
         return self._recordings_page(page, first)

@@ -109,6 +109,13 @@ def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(offi
     assert len(place.ucm.state.sign_ins) == 2
 
 
+def test_session_that_ends_while_the_list_is_read_costs_one_more_sign_in(office):
+    place = office(recordings=30)
+    place.ucm.state.faults.set("session_ends_after", 5)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected) == (0, 30)
+
+
 def test_session_that_ends_before_every_download_ends_the_job_after_two_sign_ins(office):
     place = office(faults={"session_ends_before_download": ""})
     report = place.run()

@@ -77,6 +77,25 @@ def test_sigkill_at_any_moment_loses_and_doubles_nothing_and_leaves_no_browser(o
     assert not [path for path in (place.store.parent / ".incoming").rglob("*") if path.is_file()]
 
 
+def test_browser_killed_while_packing_ends_the_job_at_once_in_7(office):
+    place = office(pack_seconds=60.0)
+    process = place.command("run", "--json")
+    wait_until(lambda: place.ucm.state.count("packFile"))
+    began = time.monotonic()
+    for browser in browsers_of(place):
+        browser.kill()
+    code, report, _ = place.finish(process)
+    assert (code, report["error"]["kind"]) == (7, "BrowserFailed")
+    assert time.monotonic() - began < 15
+
+
+def test_configuration_that_a_job_refuses_ends_in_2(office):
+    place = office()
+    place.configure(web=None, api={"username": "cdrapi", "password": "simulated-api-password"})
+    code, report, _ = place.finish(place.command("run", "--json"))
+    assert (code, report["exit_code"]) == (2, 2)
+
+
 def test_second_job_on_the_same_ucm_ends_in_9(office):
     place = office(pack_seconds=5.0)
     first = place.command("run", "--json")

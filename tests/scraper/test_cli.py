@@ -225,7 +225,8 @@ def test_the_archive_commands_tell_what_an_ingest_brought(call: Call, make: Any,
     assert ingested.exit_code == 3
     counts = json.loads(ingested.stdout)["recordings"]
     assert (counts["archived"], counts["new"], counts["already"], counts["quarantined"]) == (3, 3, 0, 1)
-    held = [json.loads(line) for line in call("recordings", "--json").stdout.splitlines()]
+    lines = call("recordings", "--json").stdout.splitlines()
+    held = sorted((json.loads(line) for line in lines), key=lambda recording: str(recording["path"]))
     assert len(held) == 3 and held[0]["path"] == f"2026-02/{make.name(0)}" and held[0]["seconds"] == 0.5
     assert call("recordings", "--month", "2025-01").stdout == ""
     assert call("recordings").stdout.count(".wav") == 3

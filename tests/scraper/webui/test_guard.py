@@ -26,7 +26,21 @@ def test_judge_lets_reading_action_through(action):
 
 
 @pytest.mark.parametrize(
-    "action", ["removeFile", "deleteCDRDB", "resetAll", "rebootSystem", "updateUser", "addUser", "RemoveFile", "xlistFile", "", "?"]
+    "action",
+    [
+        "removeFile",
+        "deleteCDRDB",
+        "resetAll",
+        "rebootSystem",
+        "updateUser",
+        "addUser",
+        "RemoveFile",
+        "checkAndDelete",
+        "CreateCdrRecords",
+        "xlistFile",
+        "",
+        "?",
+    ],
 )
 def test_judge_refuses_any_other_action(action):
     assert not post(f"action={action}&data=*").allowed
@@ -68,6 +82,7 @@ def test_judge_refuses_body_that_hides_a_write(body):
         URL + "/static/../cgi?action=removeFile",
         URL + "/CGI?action=removeFile",
         URL + "/other?action=removeFile",
+        CGI + ";action=removeFile?action=getX",
         URL + "/api",
         URL + "/recapi?filename=x",
         CGI,
