@@ -39,6 +39,6 @@ def next_due(gap: KnownGap) -> datetime:
 
 def is_due(gap: KnownGap, *, listed: bool, now: datetime) -> bool:
     """Whether a recording may be asked for now; one that only the list lacked is due as soon as it is listed."""
-    if (gap.reason in WAY_REASONS and not gap.closed) or (gap.reason is GapReason.NOT_LISTED and listed):
+    if gap.reason is GapReason.NOT_LISTED and listed:
         return True
     return now >= next_due(gap)

@@ -80,6 +80,11 @@ def test_a_recording_that_breaks_the_way_each_time_does_not_keep_the_others_from
     assert reasons(ladder.gaps()) == [GapReason.UNREACHABLE]
 
 
+def test_each_way_may_fail_as_often_at_one_recording_whatever_the_way_before_did() -> None:
+    ladder = Ladder([wanted(1)], OPEN)
+    assert answer(ladder, dict.fromkeys(RUNGS, (Verdict.WAY_FAILED, DOWN))) == [way for way in RUNGS for _ in range(STRIKES)]
+
+
 def test_a_way_closed_in_the_middle_is_not_asked_again() -> None:
     ladder = Ladder([wanted(n) for n in range(3)], OPEN)
     ladder.close_way(Way.RECAPI, REFUSED)

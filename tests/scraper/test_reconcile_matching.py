@@ -90,6 +90,34 @@ def test_at_the_edge_of_a_month_the_size_decides_then_the_calls_own_month(size: 
     assert [one.month for one in made.unexpected()] == [{"2026-02": "2026-03", "2026-03": "2026-02"}[month]]
 
 
+def test_in_the_calls_own_month_another_size_is_still_the_same_recording() -> None:
+    assert plan([called(BARE_OF_TIME, None, FEBRUARY, 90_000)], [listed(BARE_OF_TIME, "2026-02")], [held(BARE_OF_TIME, "2026-02")]).complete
+
+
+def test_in_the_month_beside_another_size_is_another_recording() -> None:
+    call = called(BARE_OF_TIME, None, datetime(2026, 3, 1, 15, tzinfo=UTC), 90_000)
+    made = plan([call], [listed(BARE_OF_TIME, "2026-02")], [held(BARE_OF_TIME, "2026-02")])
+    assert states(made)[f"2026-03/{BARE_OF_TIME}"] is State.NOT_LISTED
+
+
+def test_a_recording_filed_before_midnight_belongs_to_the_call_that_is_dated_after() -> None:
+    start = datetime(2026, 3, 1, 6, 1, tzinfo=UTC)  # 00:01 on 1 March in Chicago
+    name = f"auto-{int((start - timedelta(minutes=5)).timestamp())}-1001-5550100.wav"
+    rows, archive = [listed(name, "2026-02", 90_000)], [held(name, "2026-02", 90_000)]
+    assert list(plan([called(name, None, start)], rows, archive).unexpected()) == []
+
+
+def test_a_call_without_month_means_the_recording_archived_undated() -> None:
+    made = plan([called(BARE_OF_TIME, None, size=10_000)], None, [held(BARE_OF_TIME, "undated")])
+    assert states(made) == {f"undated/{BARE_OF_TIME}": State.ARCHIVED}
+    assert list(made.unexpected()) == []
+    assert made.same_as == {}
+
+
+def test_a_name_without_time_on_a_list_without_months_goes_by_its_call_time() -> None:
+    assert list(states(plan(None, [listed(BARE_OF_TIME, None)], []))) == [f"2026-02/{BARE_OF_TIME}"]
+
+
 def test_a_recording_that_starts_after_midnight_belongs_to_the_call_before() -> None:
     edge = datetime(2026, 3, 1, 5, 59, tzinfo=UTC)
     name = f"auto-{int((edge + timedelta(minutes=5)).timestamp())}-1001-5550100.wav"
@@ -189,6 +217,12 @@ def test_two_call_records_of_one_name_in_two_months_are_never_one_recording() ->
         f"2026-02/{DATED}": State.NOT_LISTED,
         f"2026-03/{DATED}": State.RECOVERABLE,
     }
+
+
+def test_two_call_records_stay_two_recordings_though_a_third_of_their_name_is_archived() -> None:
+    calls = [called(DATED, month, None, 90_000) for month in ("2026-03", "2026-04")]
+    made = plan(calls, [listed(DATED, "2026-04", 90_000)], [held(DATED, "2026-01", 500_000)])
+    assert made.expected == 3
 
 
 def test_a_recording_archived_undated_is_the_one_that_list_and_cdr_date() -> None:

@@ -148,8 +148,8 @@ def test_one_that_no_cdr_names_is_unexpected_and_nothing_worse(rows: list[Listed
 
 
 def test_nothing_is_unexpected_where_cdrs_could_not_be_read() -> None:
-    made = plan(None, listed(1), held(1))
-    assert (list(made.unexpected()), made.tally.unexpected, made.expected) == ([], 0, 1)
+    made = plan(None, listed(1, 2), held(1))
+    assert (list(made.unexpected()), made.tally.unexpected, made.expected) == ([], 0, 2)
 
 
 def test_a_queue_recording_is_not_missed_on_the_list_of_ordinary_ones() -> None:

@@ -33,6 +33,10 @@ def test_far_less_than_before_stops_the_job_though_it_lists_as_many_new_ones() -
     assert safety([census(10, 100)], now) is not None
 
 
+def test_one_day_with_many_does_not_make_up_for_the_others() -> None:
+    assert safety([census(10, 100)], Census(START + timedelta(days=10, hours=1), {date(2026, 3, 11): 500})) is not None
+
+
 def test_half_is_not_far_less() -> None:
     half = Census(START + timedelta(days=10), dict(list(census(10, 100).by_day.items())[5:]))
     assert safety([census(10, 100)], half) is None
