@@ -19,6 +19,7 @@ from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.lock import job_lock
+from scraper.log import as_ours
 from scraper.models import Gap, Report, Source, Status, Trigger
 from scraper.names import component
 from scraper.progress import Progress
@@ -128,7 +129,7 @@ def new_report(order: Order) -> Report:
 def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
     """Hold the UCM's lock, with catalog and store open and what a crash left behind put right; the run is in the catalog from here on.
 
-    A :class:`ScraperError` of the block is entered into the report; before that point it is raised: :class:`Busy`, the storage errors,
+    An error of the block is entered into the report; before that point it is raised: :class:`Busy`, the storage errors,
     :class:`ConfigError`.
     """
     ucm, data_dir = order.settings_of_ucm(), order.settings.data_dir
@@ -143,10 +144,10 @@ def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
         try:
             try:
                 yield desk
-            except ScraperError as error:
-                desk.fail(error)
+            except Exception as error:  # noqa: BLE001 -- the job's own boundary
+                desk.fail(as_ours(error))
             desk.settle(source)
-        finally:  # what nobody foresaw leaves the report as it began: failed, exit code 1
+        finally:
             report.finished_at = datetime.now(UTC)
             catalog.finish_run(report)
 

@@ -3,6 +3,7 @@
 ::
 
     ScraperError                     1
+    ├── InternalError                1   what nobody foresaw
     ├── ConfigError                  2   the configuration, or how the command was called
     │   └── BrowserMissing           2
     ├── SignInError                  4   the PBX will not let us in
@@ -101,6 +102,10 @@ class ScraperError(Exception):
     def as_report(self) -> dict[str, str]:
         """The report's ``error`` object."""
         return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+
+
+class InternalError(ScraperError):
+    """Something went wrong that nobody foresaw."""
 
 
 class ConfigError(ScraperError):

@@ -12,14 +12,16 @@ from typing import Any
 from loguru import logger
 
 from scraper.desk import Desk, Order, at_desk, new_report
-from scraper.errors import ConfigError, ScraperError
+from scraper.errors import ConfigError
+from scraper.glance import fill_from_catalog
+from scraper.log import as_ours
 from scraper.models import Report, Source, Status
 
 _GLANCE_SECONDS = 0.1
 
 
 def run(order: Order) -> Report:
-    """Fetch all recordings through the web UI. Never raises a :class:`ScraperError`: what failed is in the report."""
+    """Fetch all recordings through the web UI. Never raises: what failed is in the report."""
 
     def work(desk: Desk) -> None:
         from scraper.web_way import WebWay  # here, so that what needs no browser starts without Playwright
@@ -53,8 +55,10 @@ def _job(order: Order, source: Source, work: Callable[[Desk], None]) -> Report:
         with at_desk(order, report, source) as desk:
             work(desk)
             report.seconds["total"] = time.monotonic() - started
-    except ScraperError as error:
-        report.error, report.status, report.exit_code = error.as_report(), Status.FAILED, error.exit_code
+    except Exception as error:  # noqa: BLE001 -- the job's own boundary
+        ours = as_ours(error)
+        report.error, report.status, report.exit_code = ours.as_report(), Status.FAILED, ours.exit_code
+        fill_from_catalog(order.settings, report)
     finally:
         order.progress.done()
     report.finished_at = report.finished_at or datetime.now(UTC)

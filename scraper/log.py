@@ -17,10 +17,12 @@ from urllib.parse import quote, quote_plus
 
 from loguru import logger
 
+from scraper.errors import InternalError, ScraperError
+
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["hide", "logger", "mask", "scrub", "setup"]
+__all__ = ["as_ours", "hide", "logger", "mask", "scrub", "setup"]
 
 #: A run's id or a hash, 32 or 64 hex digits with a letter among them, is no number: files are found again by it. Nor is a port.
 _NUMBER = re.compile(r"(\b(?=[0-9]*[a-f])[0-9a-f]{32}(?:[0-9a-f]{32})?\b|:\d{5}\b)|\+?\d{3,}(?=\d\d)")
@@ -73,6 +75,16 @@ def hide(secret: str) -> None:
 def scrub(text: str) -> str:
     """``text`` as it may be shown: without registered secrets, phone numbers masked unless ``log.numbers`` is on."""
     return _privacy.scrub(text)
+
+
+def as_ours(error: Exception) -> ScraperError:
+    """An error as one of ours. Of one that nobody foresaw only its name is told, for its text may hold anything; the log has the rest."""
+    if isinstance(error, ScraperError):
+        return error
+    logger.bind(action="internal-error").opt(exception=error).debug("Internal error")
+    return InternalError(
+        f"Internal error ({type(error).__name__}).", remedy="Run again with -v before the command to see where, and please report it."
+    )
 
 
 def setup(level: str = "info", format: Literal["human", "json"] = "human", *, numbers: bool = False) -> None:

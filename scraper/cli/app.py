@@ -9,7 +9,7 @@ import click
 
 from scraper.cli import archive, config, files, run, simulate
 from scraper.cli.context import Invocation
-from scraper.errors import ExitCode, ScraperError
+from scraper.errors import ExitCode
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _EPILOG = """\b
@@ -25,31 +25,17 @@ class App(click.Group):
         """Run the command; what it raises becomes an exit code."""
         try:
             return super().invoke(ctx)
-        except ScraperError as error:
-            _say(f"{error.message}\n→ {error.remedy}")
-            ctx.exit(int(error.exit_code))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            _say("Stopped.")
+            click.echo("ucm-scraper: Stopped.", err=True)
             ctx.exit(int(ExitCode.GAPS))
         except Exception as error:  # noqa: BLE001 -- the outermost boundary
-            _say(unexpected(error))
-            ctx.exit(int(ExitCode.INTERNAL))
+            from scraper.log import as_ours, scrub
 
-
-def unexpected(error: Exception) -> str:
-    """One line for an error that nobody foresaw; its traceback goes to the log at debug."""
-    from scraper.log import logger
-
-    logger.bind(action="internal-error").opt(exception=error).debug("Internal error")
-    return f"Internal error ({type(error).__name__}). Run again with -v before the command to see where, and please report it."
-
-
-def _say(text: str) -> None:
-    from scraper.log import scrub
-
-    click.echo(f"ucm-scraper: {scrub(text)}", err=True)
+            ours = as_ours(error)
+            click.echo(f"ucm-scraper: {scrub(ours.message)}\n→ {scrub(ours.remedy)}", err=True)
+            ctx.exit(int(ours.exit_code))
 
 
 @click.group(cls=App, context_settings=_HELP, epilog=_EPILOG)

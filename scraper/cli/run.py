@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from scraper.cli.context import Invocation, as_json, chosen, invocation, ucm_nam
 from scraper.cli.output import emit
 from scraper.cli.stopping import stop_on_signals
 from scraper.errors import ConfigError, ExitCode, combined_exit_code
-from scraper.models import Report, Trigger
+from scraper.models import Report, Status, Trigger
 
 if TYPE_CHECKING:
     from scraper.demo import Shown
@@ -42,10 +41,8 @@ class _Shift:
             from scraper.desk import Order
 
             for name in names:
-                if stop.is_set():
-                    codes.append(int(ExitCode.GAPS))
-                    break
-                report = _never_raises(job, Order(self.settings, name, self.trigger, self.call.progress(self.settings), stop))
+                order = Order(self.settings, name, self.trigger, self.call.progress(self.settings), stop)
+                report = not_started(order) if stop.is_set() else job(order)
                 show(report, self.as_json)
                 codes.append(int(report.exit_code))
         return combined_exit_code(codes)
@@ -58,24 +55,16 @@ def show(report: Report, as_json: bool) -> None:
     emit(as_line(report) if as_json else as_text(report))
 
 
-def _never_raises(job: Job, order: Order) -> Report:
-    """The job's report; an error that nobody foresaw becomes one too, so that the other UCMs get their turn."""
+def not_started(order: Order) -> Report:
+    """The report for a UCM whose turn never came, because somebody asked to stop."""
     from scraper.desk import new_report
+    from scraper.glance import fill_from_catalog
 
-    try:
-        return job(order)
-    except Exception as error:  # noqa: BLE001 -- the job's own boundary
-        from scraper.cli.app import unexpected
-        from scraper.log import logger
-
-        message = unexpected(error)
-        logger.bind(ucm=order.ucm, action="job-ended").error(message)
-        report = new_report(order)
-        report.finished_at = datetime.now(UTC)
-        report.error = {"kind": "InternalError", "message": message, "remedy": "Please report this with the log."}
-        return report
-    finally:
-        order.progress.done()
+    report = new_report(order)
+    report.status, report.exit_code, report.finished_at = Status.STOPPED, ExitCode.GAPS, report.started_at
+    report.notes.append("Stopped before this UCM's turn.")
+    fill_from_catalog(order.settings, report)
+    return report
 
 
 @click.command(short_help="One job now: fetch, check, store, report.", epilog="Example: ucm-scraper run --ucm head-office --json")

@@ -108,7 +108,7 @@ def test_the_first_signal_lets_the_job_end_in_order(tmp_path: Path, environ: dic
     job.send_signal(number)
     out, err = job.communicate(timeout=20)
     assert job.returncode == 3 and "once more ends it" in err
-    assert [json.loads(line)["status"] for line in out.splitlines()] == ["stopped"]
+    assert [json.loads(line)["status"] for line in out.splitlines()] == ["stopped", "stopped"]
 
 
 def test_the_second_signal_ends_at_once(tmp_path: Path, environ: dict[str, str]) -> None:
