@@ -3,6 +3,7 @@
 from scraper.catalog.calls import CallCounts, Calls, NamedFile, StoredCall
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import Gaps, OpenGap
+from scraper.catalog.holdings import Holdings
 from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.runs import Run, Runs
@@ -10,5 +11,5 @@ from scraper.catalog.runs import Run, Runs
 __all__ = ["CallCounts", "Catalog", "InventoryRow", "ListedRow", "NamedFile", "OpenGap", "Recording", "Run", "StoredCall", "Totals"]
 
 
-class Catalog(Runs, Recordings, Gaps, Calls, Inventory, Database):
+class Catalog(Runs, Recordings, Gaps, Holdings, Calls, Inventory, Database):
     """The whole catalog: :meth:`Catalog.open` it, use it as a context manager; safe to share between threads."""

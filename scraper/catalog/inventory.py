@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.database import Database, now
@@ -51,6 +51,18 @@ class Inventory(Database):
         """This run read the class's list to its end: from now on what it didn't show counts as not listed."""
         self.set_meta(_meta_key(ucm, klass), run_id)
 
+    def count_listed_before(self, ucm: str, klass: RecordingClass, call_time: str) -> int:
+        """How many recordings of calls before ``call_time`` (PBX local text) the last complete list of the class showed."""
+        query = select(func.count()).where(_of_last(ucm, klass, self.last_listing(ucm, klass)), inventory.c.call_time < call_time)
+        with self.reading() as connection:
+            return connection.scalar(query) or 0
+
+    def carry_over(self, ucm: str, klass: RecordingClass, call_time: str, run_id: str) -> None:
+        """Of the last complete list, what was before ``call_time`` still stands: this run counts as having seen it."""
+        query = inventory.update().where(_of_last(ucm, klass, self.last_listing(ucm, klass)), inventory.c.call_time < call_time)
+        with self.transaction() as connection:
+            connection.execute(query.values(run_id=run_id))
+
     def last_listing(self, ucm: str, klass: RecordingClass) -> str | None:
         """The run that last read the class's list to its end; None if none ever did."""
         return self.get_meta(_meta_key(ucm, klass))
@@ -72,6 +84,10 @@ class Inventory(Database):
 
 
 _CLASSES = {klass.value: klass for klass in RecordingClass}
+
+
+def _of_last(ucm: str, klass: RecordingClass, run_id: str | None) -> ColumnElement[bool]:
+    return and_(inventory.c.ucm == ucm, inventory.c["class"] == klass.value, inventory.c.run_id == (run_id or ""))
 
 
 def _meta_key(ucm: str, klass: RecordingClass) -> str:

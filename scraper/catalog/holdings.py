@@ -1,0 +1,116 @@
+"""What the archive holds and lacks as the plan wants to know it: streamed, a row a stored version or a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+
+from scraper.catalog.database import Database
+from scraper.catalog.recordings import identity_of
+from scraper.catalog.schema import gaps, recordings
+from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, utc
+
+_PAGE = 1000
+_KEY = ("ucm", "class", "month", "name")
+_CLASSES = {klass.value: klass for klass in RecordingClass}
+_SOURCES = {source.value: source for source in Source}
+
+
+class Holding(NamedTuple):
+    """An archived version of a recording. ``doubtful``: an open gap says that a better copy is wanted.
+
+    ``source``: the way it came, where that very way can't bring a better one; else None.
+    """
+
+    klass: RecordingClass
+    month: str
+    name: str
+    source_size: int
+    doubtful: bool
+    source: Source | None
+
+
+class RememberedGap(NamedTuple):
+    """A gap that is open, or was closed as gone (``closed``). Times aware."""
+
+    identity: Identity
+    reason: GapReason
+    detail: str
+    remedy: str
+    attempts: int
+    last_seen: datetime
+    gone_at: datetime | None
+    closed: bool
+
+
+class Stored(NamedTuple):
+    """A recording as its sound was stored: ``source_size`` in bytes as the PBX sent it, ``seconds`` of sound if known."""
+
+    identity: Identity
+    source: Source
+    source_size: int
+    frames: int | None
+    seconds: float | None
+
+
+class Holdings(Database):
+    """Streams from one consistent state: read them to their end soon."""
+
+    def holdings(self, ucm: str) -> Iterator[Holding]:
+        """Every archived version of every recording."""
+        columns = (recordings.c["class"], recordings.c.month, recordings.c.name, recordings.c.source_size, recordings.c.source)
+        doubt = select(gaps.c.reason).where(_same_identity(), gaps.c.closed_at.is_(None)).correlate(recordings).scalar_subquery()
+        query = select(*columns, doubt).where(recordings.c.ucm == ucm, recordings.c.state == "archived")
+        with self.reading() as connection:
+            for klass, month, name, size, source, reason in connection.execution_options(yield_per=_PAGE).execute(query):
+                tried = _SOURCES[source] if reason == GapReason.TOO_SHORT.value else None
+                yield Holding(_CLASSES[klass], month, name, size, reason is not None, tried)
+
+    def remembered_gaps(self, ucm: str) -> Iterator[RememberedGap]:
+        """Open gaps, and those closed as gone."""
+        wanted = and_(gaps.c.ucm == ucm, or_(gaps.c.closed_at.is_(None), gaps.c.closed_as == "gone"))
+        with self.reading() as connection:
+            for row in connection.execution_options(yield_per=_PAGE).execute(select(gaps).where(wanted)).mappings():
+                yield RememberedGap(
+                    identity_of(row),
+                    GapReason(row["reason"]),
+                    row["detail"],
+                    row["remedy"],
+                    row["attempts"],
+                    datetime.fromisoformat(row["last_seen"]),
+                    datetime.fromisoformat(row["gone_at"]) if row["gone_at"] else None,
+                    row["closed_at"] is not None,
+                )
+
+    def stored_since(self, ucm: str, when: datetime) -> Iterator[Stored]:
+        """The first versions of what was stored from ``when`` (aware) on."""
+        return self._stored(and_(recordings.c.ucm == ucm, recordings.c.stored_at >= (utc(when) or "")))
+
+    def new_in_run(self, run_id: str) -> Iterator[Stored]:
+        """What a run brought and nothing stands against."""
+        return self._stored(and_(recordings.c.run_id == run_id, ~exists().where(_same_identity(), gaps.c.closed_at.is_(None))))
+
+    def gap_of(self, identity: Identity) -> Gap | None:
+        """The open gap of a recording."""
+        mine = and_(*(gaps.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)), gaps.c.closed_at.is_(None))
+        with self.reading() as connection:
+            row = connection.execute(select(gaps).where(mine)).mappings().one_or_none()
+            return Gap(identity, GapReason(row["reason"]), row["detail"], row["remedy"]) if row else None
+
+    def _stored(self, condition: ColumnElement[bool]) -> Iterator[Stored]:
+        query = select(recordings).where(condition, recordings.c.state == "archived", recordings.c.suffix == "")
+        with self.reading() as connection:
+            for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
+                seconds = row["frames"] / row["sample_rate"] if row["frames"] is not None and row["sample_rate"] else None
+                yield Stored(identity_of(row), _SOURCES[row["source"]], row["source_size"], row["frames"], seconds)
+
+
+def _same_identity() -> ColumnElement[bool]:
+    return and_(*(recordings.c[name] == gaps.c[name] for name in _KEY))
+
+
+def _values(identity: Identity) -> tuple[str, ...]:
+    return identity.ucm, identity.klass.value, identity.month, identity.name
