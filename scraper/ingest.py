@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
 from converters.interface import Options, Undecodable
 from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
-from scraper.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped
+from scraper.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
 from scraper.catalog import Catalog
 from scraper.filing import Filed, Filing, Parcel, recover
 from scraper.hands import Hands
@@ -59,7 +60,8 @@ class IngestContext:
     """What an ingest works with. The caller holds the UCM's lock.
 
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
-    :meth:`Ingest.run`, and only where the archive carries none. ``stop`` ends the ingest after the recordings in hand.
+    :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
+    archive's. ``stop`` ends the ingest after the recordings in hand.
     """
 
     ucm: str
@@ -71,6 +73,7 @@ class IngestContext:
     quarantine: Quarantine
     work_dir: Path
     months: MonthOf | None = None
+    same_as: Mapping[Identity, Identity] = field(default_factory=dict)
     progress: IngestProgress = field(default_factory=_Unwatched)
     stop: threading.Event = field(default_factory=threading.Event)
     options: Options = field(default_factory=Options)
@@ -138,6 +141,19 @@ class Ingest:
             self.outcome.stopped = archive.stopped or (context.stop.is_set() and not archive.complete)
         return self.outcome
 
+    def take(self, identity: Identity, file: IO[bytes]) -> Outcome:
+        """Take one recording that was fetched by itself: all of ``file``, which is closed. Judged as an archive's members are.
+
+        Raises :class:`~scraper.errors.StorageError`.
+        """
+        file.flush()
+        size = os.fstat(file.fileno()).st_size
+        self.outcome.seen.add(identity)
+        with self._filing:
+            self._take(Member(identity.name, identity.month, size, SpooledSource(file, size)), identity)
+        self.outcome.bytes_read, self.outcome.complete = size, True
+        return self.outcome
+
     def _hand_over(self, member: Member, hands: Hands) -> None:
         why = _why_no_recording(member)
         if why:
@@ -153,7 +169,8 @@ class Ingest:
         if month is None and self.context.months is not None:
             month = self.context.months(member.name, member.size)
         month = month or month_in_name(member.name, self.context.zone) or UNDATED
-        return Identity(self.context.ucm, class_of(member.name), month, member.name)
+        identity = Identity(self.context.ucm, class_of(member.name), month, member.name)
+        return self.context.same_as.get(identity, identity)
 
     # In one of the threads from here on.
 
