@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -193,4 +193,35 @@ inventory = Table(
     Column("last_listed", String, nullable=False),
     Column("run_id", String, nullable=False),  # the run that saw it last
     UniqueConstraint("ucm", "class", "month", "name"),
+)
+
+#: What calibration found, a row a try: the same recording compared in both of its forms (field guide 4).
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    *_identity(),
+    Column("verdict", String, nullable=False),  # 'confirmed' | 'contradicted' | 'undecided'
+    Column("signature", String, nullable=False),  # of the headers it holds for, as in converters.signature
+    Column("layout", String),  # where it is confirmed
+    Column("detail", Text, nullable=False),
+    Column("decided_at", String, nullable=False),
+    Index(None, "ucm", "verdict"),
+)
+
+#: Conversions that are about to be put in another's place; what is in place and what not, the file's hash tells.
+replacements = Table(
+    "replacements",
+    metadata,
+    Column("recording_id", _Key, ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("frames", BigInteger),
+    Column("sample_rate", Integer),
+    Column("channels", Integer),
+    Column("layout", String),
+    Column("confidence", String),
+    Column("source_header", LargeBinary),
+    Column("source_trailer", LargeBinary),
+    Column("original_path", String),
 )
