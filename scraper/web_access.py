@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -40,6 +41,6 @@ def prove_access(settings: Settings, name: str, catalog: Catalog) -> Access:
         kept=KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username),
         evidence=settings.data_dir / "failures" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{component(name)}",
         allow_actions=tuple(ucm.web.allow_actions),
-        labels=Labels(tuple(labels.download_all), tuple(labels.download), tuple(labels.recordings), tuple(labels.cdr)),
+        labels=Labels(**{field.name: tuple(getattr(labels, field.name)) for field in fields(Labels)}),
         patience=Patience(timeout, ucm.web.pack_timeout_seconds, ucm.web.stall_timeout_seconds),
     )

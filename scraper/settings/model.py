@@ -116,6 +116,10 @@ class Labels(Section):
     recordings: Texts = Field(default=[], description="The sidebar's Recordings.")
     download_all: Texts = Field(default=[], description="Download All on the Recordings page.")
     download: Texts = Field(default=[], description="Download on the Recordings page, and in its modal.")
+    filter: Texts = Field(default=[], description="Filter, where a page has a date filter.")
+    display_filter: Texts = Field(default=[], description="Display Filter on the CDR page.")
+    download_records: Texts = Field(default=[], description="Download All Records on the CDR page.")
+    download_found: Texts = Field(default=[], description="Download Search Result(s) on the CDR page.")
 
 
 class User(Section):
@@ -160,8 +164,8 @@ class Api(User):
     url: Annotated[str, AfterValidator(checks.pbx_url)] | None = Field(default=None, description="Its address, where it differs from url.")
 
     @model_validator(mode="after")
-    def _needs_password(self) -> Self:
-        if self.password is None and self.kind != "off":
+    def _needs_password(self, info: ValidationInfo) -> Self:
+        if self.password is None and self.kind != "off" and checks.secrets_wanted(info):
             raise checks.problem("password is missing; set password or password_file")
         return self
 
@@ -185,6 +189,16 @@ class Ucm(Section):
     def _needs_a_way(self) -> Self:
         if self.web is None and (self.api is None or self.api.kind == "off"):
             raise checks.problem("needs credentials: `web`, or `api`")
+        return self
+
+    @model_validator(mode="after")
+    def _needs_tls(self) -> Self:
+        if self.tls.verify:
+            for key, url in (("url", self.url), ("api.url", self.api.url if self.api else None)):
+                if url and checks.is_plain(url):
+                    raise checks.problem(
+                        f"{key} is plain http, which shows the password to the network: write https (or tls.verify: false)"
+                    )
         return self
 
     @property
@@ -236,6 +250,17 @@ class Settings(Section):
                 return self._origins[path]
             path = path.rpartition(".")[0]
         return "default"
+
+    def warnings(self) -> Iterator[str]:
+        """What is valid and yet likely to be regretted, by path."""
+        for name, ucm in self.ucms.items():
+            if not ucm.tls.verify and not ucm.tls.pin:
+                yield f"ucms.{name}.tls: verify is off, so that whoever answers is trusted; better set pin"
+            if ucm.web and ucm.web.labels.download_all and not ucm.web.labels.download:
+                yield (
+                    f"ucms.{name}.web.labels: download_all is set, download is not; newer firmware asks for both in the UI's language"
+                    " (the button of the packing dialog, and of ticked rows)"
+                )
 
     def secrets(self) -> Iterator[str]:
         """Every secret in plain text, for the log to hide."""
