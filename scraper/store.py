@@ -106,7 +106,7 @@ def open_store(settings: StoreSettings, catalog: Database) -> LocalStore:
 
     Raises :class:`ConfigError`, :class:`StoreVanished`, :class:`StoreUnwritable`, :class:`DiskFull`.
     """
-    store = LocalStore(_folder(settings.url), settings.template, cast(Originals, settings.originals), settings.min_free_mb)
+    store = LocalStore(folder_of(settings.url), settings.template, cast(Originals, settings.originals), settings.min_free_mb)
     known = catalog.get_meta(_META_KEY)
     found = store.open_marker(create=known is None)
     if known is None:
@@ -117,7 +117,8 @@ def open_store(settings: StoreSettings, catalog: Database) -> LocalStore:
     return store
 
 
-def _folder(url: str) -> Path:
+def folder_of(url: str) -> Path:
+    """The folder that ``store.url`` means. Raises :class:`ConfigError` for a store that this version can't serve."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return Path(unquote(parts.path))

@@ -27,7 +27,7 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
 
     The exit code is 0 also where there are some: `ucm-scraper run` ends in 3 then.
     """
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
@@ -55,7 +55,7 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
 @invocation
 def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) -> None:
     """The jobs that ran, the newest first. With --json each line is that job's report."""
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
@@ -75,7 +75,7 @@ def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) ->
 @invocation
 def recordings(call: Invocation, names: tuple[str, ...], month: str | None, as_json: bool) -> None:
     """The recordings that the archive holds."""
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
@@ -100,7 +100,7 @@ def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
 
     Exit code 0 only if all hold; 3 where one is missing, changed or can't be read.
     """
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     from scraper import verify as verification
     from scraper.store import open_store

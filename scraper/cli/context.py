@@ -37,14 +37,17 @@ class Invocation:
 
         log.setup(self.level or "info")
 
-    def settings(self) -> Settings:
-        """The configuration; from here on the log follows it and hides its secrets. Raises :class:`ConfigError`."""
+    def settings(self, *, secrets: bool = True) -> Settings:
+        """The configuration; from here on the log follows it and hides its secrets. Raises :class:`ConfigError`.
+
+        Commands that only read the archive do without ``secrets``: it is no problem then where one can't be had.
+        """
         import os
 
         from scraper import log
         from scraper.settings import load
 
-        settings = load(self.config, os.environ, {"log.level": self.level} if self.level else None)
+        settings = load(self.config, os.environ, {"log.level": self.level} if self.level else None, secrets=secrets)
         log.setup(settings.log.level, settings.log.format, numbers=settings.log.numbers)
         for secret in settings.secrets():
             log.hide(secret)

@@ -8,6 +8,7 @@ import re
 import shutil
 import string
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -47,21 +48,29 @@ def program(value: Path, info: ValidationInfo) -> Path:
     return Path(found) if found else from_base(value, info)
 
 
+def secrets_wanted(info: ValidationInfo) -> bool:
+    """Whether a secret that can't be had is a problem; what only reads the archive needs none."""
+    return bool((info.context or {}).get("secrets", True))
+
+
 def secret_from_file(raw: Any, key: str, info: ValidationInfo) -> Any:
-    """``raw`` with the secret of ``KEY_file`` under ``KEY``, its outer white space stripped."""
+    """``raw`` with the secret of ``KEY_file`` under ``KEY``, its outer white space stripped; as it is where none is there nor wanted."""
     if not isinstance(raw, Mapping) or not isinstance(raw.get(f"{key}_file"), str | Path):
         return raw
     if raw.get(key) is not None:
         raise problem(f"both {key} and {key}_file are given; keep one")
+    secret = trouble = ""
     try:
         secret = from_base(Path(raw[f"{key}_file"]), info).read_text("utf-8").strip()
     except UnicodeDecodeError:
-        raise problem(f"the file of {key}_file is not UTF-8 text") from None
+        trouble = "is not UTF-8 text"
     except (OSError, ValueError) as error:
-        raise problem(f"the file of {key}_file can't be read ({getattr(error, 'strerror', None) or 'not a path'})") from None
-    if not secret:
-        raise problem(f"the file of {key}_file is empty")
-    return {**raw, key: secret}
+        trouble = f"can't be read ({getattr(error, 'strerror', None) or 'not a path'})"
+    if secret:
+        return {**raw, key: secret}
+    if secrets_wanted(info):
+        raise problem(f"the file of {key}_file {trouble or 'is empty'}")
+    return raw
 
 
 def not_empty(value: str) -> str:
@@ -71,9 +80,9 @@ def not_empty(value: str) -> str:
     return value
 
 
-def not_empty_secret(value: SecretStr) -> SecretStr:
+def not_empty_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
     """A secret with something in it."""
-    if not value.get_secret_value():
+    if not value.get_secret_value() and secrets_wanted(info):
         raise problem("is empty")
     return value
 
@@ -99,6 +108,17 @@ def pbx_url(value: str) -> str:
     if re.search(r"[\s\\]", parts.netloc) or parts.port == 0:
         raise problem("is not a URL with a valid host and port")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_plain(url: str) -> bool:
+    """Whether ``url`` leaves this machine without TLS."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    return parts.scheme == "http" and not here
 
 
 def store_url(value: str, info: ValidationInfo) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from dotenv import dotenv_values
+from yaml.reader import ReaderError
 
 from scraper.errors import ConfigError
 
@@ -59,9 +59,14 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     except _DuplicateKey as error:
         raise ConfigError(f"{where}, {error}.") from error
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(_marked(error, where), remedy="Text that begins with one of * & ! % @ ` | > must stand in quotes.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not valid YAML ({type(error).__name__}).") from None
+        mark = error.problem_mark or error.context_mark
+        raise _not_yaml(where, text, mark.index if mark else 0) from None
+    except ReaderError as error:  # a character that YAML does not allow
+        raise _not_yaml(where, text, error.position) from None
+    except RecursionError:
+        raise ConfigError(f"{where} is nested too deeply.") from None
+    except ValueError:
+        raise ConfigError(f"{where} holds a date or number that doesn't exist.", remedy="Put it in quotes where it is text.") from None
     if found is None:
         raise ConfigError(f"{where} is empty.", remedy="Write a starter with `ucm-scraper config init`.")
     if not isinstance(found, dict):
@@ -69,12 +74,13 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def _marked(error: yaml.MarkedYAMLError, where: str) -> str:
-    """PyYAML's complaint with its place; what it quotes from the file is left out."""
-    mark = error.problem_mark or error.context_mark
-    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    what = re.sub(r"['\"].*['\"]", "…", error.problem or "it can't be parsed", flags=re.DOTALL)
-    return f"{where}{place}: not valid YAML ({what})."
+def _not_yaml(where: str, text: str, index: int) -> ConfigError:
+    """The place alone: what PyYAML says of it quotes the file, and helps nobody who doesn't know its grammar."""
+    line, column = text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+    return ConfigError(
+        f"{where} is not valid YAML at line {line}, column {column}, or just before it.",
+        remedy="Look for wrong indentation, a missing colon, bracket or quote; text that begins with * & ! % @ ` | > needs quotes.",
+    )
 
 
 def read_dotenv(path: Path) -> Mapping[str, str]:

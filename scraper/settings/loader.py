@@ -15,7 +15,7 @@ from scraper.settings.expand import Unexpandable, expand
 from scraper.settings.file import read_dotenv, read_text, read_yaml
 from scraper.settings.model import Origin, Settings
 from scraper.settings.problems import Path, Problem, error_of, from_validation, kind_below, model_at
-from scraper.settings.simple import VARIABLES, default_ucm
+from scraper.settings.simple import SECRETS, VARIABLES, default_ucm
 
 PREFIX = "UCM_SCRAPER__"
 CONFIG_VARIABLE = "UCM_SCRAPER_CONFIG"
@@ -30,6 +30,8 @@ class _Layers:
     origins: dict[Path, Origin] = field(default_factory=dict)
     variables: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    #: Whether a secret that can't be had is a problem.
+    secrets: bool = True
 
     def put(self, path: Path, value: Any, origin: Origin) -> None:
         """Set one value; a mapping is merged key by key."""
@@ -50,20 +52,23 @@ class _Layers:
         self.origins[path] = origin
 
 
-def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
+def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None, *, secrets: bool = True) -> Settings:
     """The configuration. ``path`` is that of ``--config``; None: ``UCM_SCRAPER_CONFIG``, else ``./config.yaml``, else none.
 
     ``.env`` in the working directory and beside the file completes ``environ`` and never overrides it. ``flags``: values by dotted path.
+    Without ``secrets`` those whose variable or file is missing are left out: what only reads the archive doesn't need them.
     Raises :class:`ConfigError` with all problems at once.
     """
     environ = {**read_dotenv(FilePath(".env")), **environ}
     file = find_file(path, environ)
-    layers = _Layers()
+    layers = _Layers(secrets=secrets)
     if file:
         environ = {**read_dotenv(file.parent / ".env"), **environ}
         _put_file(layers, file, environ)
     elif ucm := default_ucm(environ, layers.problems):
         layers.put(("ucms", "default"), ucm, "environment")
+    if not secrets:
+        layers.problems = [problem for problem in layers.problems if problem.path not in SECRETS]
     _put_environment(layers, environ)
     for name, value in (flags or {}).items():
         layers.put(tuple(name.split(".")), value, "flag")
@@ -82,23 +87,25 @@ def find_file(path: FilePath | None, environ: Mapping[str, str]) -> FilePath | N
 def _put_file(layers: _Layers, file: FilePath, environ: Mapping[str, str]) -> None:
     found = read_yaml(read_text(file), str(file))
     try:
-        expanded = _expanded(found, (), environ, layers.problems)
+        expanded = _expanded(found, (), environ, layers)
     except RecursionError:
         raise ConfigError(f"{file} holds itself, or is nested too deeply.") from None
     for key, value in expanded.items():
         layers.put((key,), value, "file")
 
 
-def _expanded(value: Any, path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+def _expanded(value: Any, path: Path, environ: Mapping[str, str], layers: _Layers) -> Any:
     if isinstance(value, dict):
-        return {key: _expanded(inner, (*path, str(key)), environ, problems) for key, inner in value.items()}
+        return {key: _expanded(inner, (*path, str(key)), environ, layers) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_expanded(inner, (*path, str(index)), environ, problems) for index, inner in enumerate(value)]
+        return [_expanded(inner, (*path, str(index)), environ, layers) for index, inner in enumerate(value)]
     if isinstance(value, str):
         try:
             return expand(value, environ)
         except Unexpandable as error:
-            problems.append(Problem(path, str(error)))
+            if not layers.secrets and "Secret" in str(_kind_at((*path[:-1], path[-1].removesuffix("_file")))):
+                return None
+            layers.problems.append(Problem(path, str(error)))
     return value
 
 
@@ -141,13 +148,18 @@ def _plain(name: str) -> str:
 
 def _typed(value: str, path: Path, variable: str) -> Any:
     """YAML where a list or a section is wanted and the value looks like one; else the text itself (a password may begin with ``[``)."""
-    kind: Any = Settings
-    for part in path:
-        kind = kind_below(kind, part)
+    kind = _kind_at(path)
     structured = model_at(path, Settings) is not None or "list" in str(kind) or "dict" in str(kind)
     if structured and value.lstrip()[:1] in ("[", "{"):
         return read_yaml(f"value: {value}", variable)["value"]
     return None if value == "null" and "None" in str(kind) and "Secret" not in str(kind) else value
+
+
+def _kind_at(path: Path) -> Any:
+    kind: Any = Settings
+    for part in path:
+        kind = kind_below(kind, part)
+    return kind
 
 
 def _validated(layers: _Layers, file: FilePath | None) -> Settings:
@@ -159,7 +171,7 @@ def _validated(layers: _Layers, file: FilePath | None) -> Settings:
         )
     base = (file.parent if file else FilePath()).absolute()
     try:
-        settings = Settings.model_validate(layers.raw, context={"base": base})
+        settings = Settings.model_validate(layers.raw, context={"base": base, "secrets": layers.secrets})
     except ValidationError as error:
         complained = {problem.path for problem in layers.problems}
         found = [problem for problem in from_validation(error, Settings) if not _covered(problem.path, complained)]

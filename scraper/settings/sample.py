@@ -23,7 +23,7 @@ _TITLE = """\
 # UCM_SCRAPER__STORE__URL=… in the environment sets store.url, and so on; a secret can stand in a file of its own (password_file).
 """
 
-#: The contract's example: the keys that are active in the starter.
+#: The contract's example: the keys that are active in the starter, but for sections in :data:`_OFF`.
 _EXAMPLE: Mapping[str, Any] = {
     "data_dir": "./data",
     "store": {"url": "./data/recordings"},
@@ -39,6 +39,8 @@ _EXAMPLE: Mapping[str, Any] = {
         }
     },
 }
+#: Shown with the example's values, yet commented out: the HTTPS API is switched off on most PBXs.
+_OFF = {("ucms", "head-office", "api")}
 
 
 def sample() -> str:
@@ -46,23 +48,24 @@ def sample() -> str:
     return _TITLE + "".join(f"{line}\n" for line in _section(Settings, _EXAMPLE, ()))
 
 
-def _section(model: type[BaseModel], active: Mapping[str, Any] | None, path: tuple[str, ...]) -> Iterator[str]:
-    """The lines of a section; ``active`` None: it is commented out as a whole, so its keys are not once more."""
+def _section(model: type[BaseModel], shown: Mapping[str, Any], path: tuple[str, ...], *, off: bool = False) -> Iterator[str]:
+    """The lines of a section with the values ``shown``; ``off``: it is commented out as a whole, so its keys are not once more."""
     for name, field in model.model_fields.items():
         if not path:
             yield ""
-        on = active is not None and name in active
+        key = (*path, name)
+        on = name in shown and key not in _OFF
         yield from _comment(field)
-        lines = _key(field, (*path, name), active[name] if active is not None and on else None, on)
-        yield from lines if on or active is None else (f"# {line}" for line in lines)
+        lines = _key(field, key, shown.get(name, _default(field)), off=off or not on)
+        yield from lines if on or off else (f"# {line}" for line in lines)
 
 
-def _key(field: FieldInfo, path: tuple[str, ...], given: Any, on: bool) -> Iterator[str]:
+def _key(field: FieldInfo, path: tuple[str, ...], given: Any, *, off: bool) -> Iterator[str]:
     """A key with its value or with what stands below it."""
     name, section = path[-1], model_at(path, Settings)
     if section:
         yield f"{name}:"
-        yield from (f"  {line}" for line in _section(section, given, path))
+        yield from (f"  {line}" for line in _section(section, given if isinstance(given, Mapping) else {}, path, off=off))
     elif isinstance(given, Mapping):
         yield f"{name}:"
         for key, value in given.items():
@@ -71,7 +74,7 @@ def _key(field: FieldInfo, path: tuple[str, ...], given: Any, on: bool) -> Itera
             yield f"  {key}:"
             yield from (f"    {line}" for line in _section(below, value, (*path, key)))
     else:
-        yield f"{name}: {_scalar(given if on else _default(field))}"
+        yield f"{name}: {_scalar(given)}"
 
 
 def _comment(field: FieldInfo) -> list[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Any
 
 from scraper.settings.problems import Problem
 
 _WEB, _API = "UCM_", "UCM_API_"
 _NAMES = ("IP", "PORT", "USERNAME", "PASSWORD", "PASSWORD_FILE")
+#: Where the problems of missing passwords stand.
+SECRETS = {(f"{prefix}PASSWORD",) for prefix in (_WEB, _API)}
 VARIABLES = (*(_WEB + name for name in _NAMES), *(_API + name for name in _NAMES[2:]))
 
 
@@ -37,13 +40,21 @@ def _host(given: Mapping[str, str], problems: list[Problem]) -> str:
     host = given.get("UCM_IP", "").strip()
     if not host:
         problems.append(Problem(("UCM_IP",), "is not set, but others of its kind are"))
-    elif re.search(r"[/@\s]", host):
+    elif re.search(r"[/@\s]", host) or (":" in host and not _is_ipv6(host)):
         problems.append(Problem(("UCM_IP",), "must be an address or a name alone; the port belongs in UCM_PORT"))
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _port(given: Mapping[str, str], problems: list[Problem]) -> str:
     port = given.get("UCM_PORT", "8089").strip()
     if not re.fullmatch(r"[1-9]\d{0,4}", port, re.ASCII) or int(port) > 65535:
-        problems.append(Problem(("UCM_PORT",), "must be a port number, 1 to 65535"))
+        problems.append(Problem(("UCM_PORT",), "must be a port number, such as 8089"))
     return port

@@ -60,9 +60,9 @@ def test_the_starter_is_the_projects_config_yaml() -> None:
 
 
 def test_the_starter_loads_once_its_passwords_are_set(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a")
+    settings = loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w")
     ucm = settings.ucms["head-office"]
-    assert ucm.web and ucm.web.secret == "w" and ucm.api and ucm.api.secret == "a"
+    assert ucm.web and ucm.web.secret == "w" and ucm.api is None
     assert ucm.zone.key == "America/Chicago"
 
 
@@ -70,8 +70,11 @@ def test_the_starter_with_every_key_uncommented_is_valid_and_means_the_defaults(
     lines = [line.replace("# ", "", 1) if _is_commented_key(line) else line for line in sample().splitlines()]
     text = "\n".join(lines)
     assert {"browser", "log"} <= yaml.safe_load(text).keys()
-    everything = loaded(tmp_path, text, UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a")
-    assert everything.model_dump() == loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a").model_dump()
+    everything = loaded(tmp_path, text, UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a").model_dump()
+    api = everything["ucms"]["head-office"].pop("api")
+    assert (api["username"], api["kind"]) == ("cdrapi", "auto")
+    defaults = loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w").model_dump()
+    assert defaults["ucms"]["head-office"].pop("api") is None and everything == defaults
 
 
 def _is_commented_key(line: str) -> bool:
@@ -84,6 +87,7 @@ def _is_commented_key(line: str) -> bool:
         settings_package.Log,
         settings_package.Labels,
         settings_package.Web,
+        settings_package.Ucm,
     )
     known = {name for model in models for name in model.model_fields}
     return line.lstrip().startswith("# ") and (bare.startswith("# ") or (bare.split(":")[0] in known and ":" in bare))
@@ -227,6 +231,39 @@ def test_a_secret_file_that_cannot_serve_is_a_problem(tmp_path: Path, content: b
     assert "ucms.a.web: " in str(caught.value) and expected in str(caught.value)
 
 
+READ_ONLY = [
+    {"username": "u", "password": "${NO_PASSWORD}"},
+    {"username": "u", "password": "${EMPTY}"},
+    {"username": "u", "password_file": "nowhere"},
+    {"username": "u", "password_file": "${NO_FOLDER}/secret"},
+]
+
+
+@pytest.mark.parametrize("user", READ_ONLY, ids=str)
+@pytest.mark.parametrize("section", ["web", "api"])
+def test_what_only_reads_does_without_a_secret_that_cannot_be_had(tmp_path: Path, section: str, user: dict[str, str]) -> None:
+    path = written(tmp_path, with_ucm(**{section: user}))
+    with pytest.raises(ConfigError):
+        load(path, {"EMPTY": ""})
+    found = getattr(load(path, {"EMPTY": ""}, secrets=False).ucms["a"], section)
+    assert not found.secret
+
+
+def test_what_only_reads_is_told_every_other_problem(tmp_path: Path) -> None:
+    path = written(tmp_path, with_ucm(url="${NO_URL}", web={"username": "${NO_USER}", "password": "${NO_PASSWORD}"}))
+    with pytest.raises(ConfigError) as caught:
+        load(path, {}, secrets=False)
+    assert caught.value.evidence["problems"] == [
+        "ucms.a.url: the environment variable NO_URL is not set",
+        "ucms.a.web.username: the environment variable NO_USER is not set",
+    ]
+
+
+def test_what_only_reads_needs_no_password_among_the_four_variables() -> None:
+    ucm = load(None, {"UCM_IP": "h", "UCM_USERNAME": "u", "UCM_API_USERNAME": "a"}, secrets=False).ucms["default"]
+    assert ucm.web and ucm.api and (ucm.web.secret, ucm.api.secret) == (None, None)
+
+
 # --- without a file ----------------------------------------------------------
 
 
@@ -240,6 +277,24 @@ def test_four_variables_make_one_ucm() -> None:
     assert ucm.api and (ucm.api.username, ucm.api.secret) == ("api", "q")
     assert settings.data_dir == Path.cwd() / "data"
     assert settings.origin_of("ucms.default.url") == "environment"
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8089", "http://127.0.0.1", "http://[::1]:80"])
+def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, with_ucm(url=url)).ucms["a"].url == url
+
+
+def test_plain_http_elsewhere_must_be_asked_for(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, with_ucm(url="http://pbx.example.com", tls={"verify": False}))
+    assert list(settings.warnings()) == ["ucms.a.tls: verify is off, so that whoever answers is trusted; better set pin"]
+
+
+def test_a_ui_in_another_language_is_asked_for_both_download_labels(tmp_path: Path) -> None:
+    web = {"username": "u", "password": SECRET, "labels": {"download_all": "Alles laden"}}
+    (warning,) = loaded(tmp_path, with_ucm(web=web)).warnings()
+    assert warning.startswith("ucms.a.web.labels: download_all is set, download is not")
+    web["labels"] = {"download_all": "Alles laden", "download": "Laden"}
+    assert not list(loaded(tmp_path, with_ucm(web=web)).warnings())
 
 
 def test_an_ipv6_address_gets_brackets_and_a_port() -> None:
@@ -256,6 +311,11 @@ def test_an_ipv6_address_gets_brackets_and_a_port() -> None:
             ["UCM_IP: must be", "UCM_PORT: must be", "UCM_PASSWORD: is not set"],
         ),
         ({"UCM_IP": "h"}, ["UCM_USERNAME: is not set"]),
+        ({"UCM_IP": "pbx:8089", "UCM_USERNAME": "u", "UCM_PASSWORD": SECRET}, ["UCM_IP: must be", "the port belongs in UCM_PORT"]),
+        (
+            {"UCM_IP": "h", "UCM_PORT": "65536", "UCM_USERNAME": "u", "UCM_PASSWORD": SECRET},
+            ["UCM_PORT: must be a port number, such as 8089"],
+        ),
         ({"UCM_IP": "h", "UCM_PASSWORD": SECRET}, ["UCM_USERNAME: is not set, but its password is"]),
     ],
 )
@@ -288,16 +348,17 @@ def test_the_default_file_is_found_and_a_variable_names_another(tmp_path: Path) 
         (b"", "is empty"),
         (b"# only a comment\n", "is empty"),
         (b"- a\n", "must hold keys and values"),
-        (b"a: [1\nb: 2\n", "line 2, column 2: not valid YAML"),
-        (b"a: *hunter2-never-shown\n", "line 1, column 4: not valid YAML (found undefined alias"),
-        (b"a: !hunter2-never-shown x\n", "line 1, column 4: not valid YAML"),
+        (b"a: [1\nb: 2\n", "is not valid YAML at line 2, column 2"),
+        (b"a: *hunter2-never-shown\n", "at line 1, column 4, or just before it."),
+        (b"a: !hunter2-never-shown x\n", "at line 1, column 4"),
         (b"log:\n  level: info\n  level: debug\n", "line 3: the key 'level' stands in line 2 already"),
         (b"1: a\n", "line 1: a key must be text"),
         (b"a: &x {b: *x}\n", "holds itself"),
         (b"\xff\xfe\x00", "is not UTF-8"),
-        (b"a: 1\n---\nb: 2\n", "not valid YAML"),
-        (b"a: \x00", "not valid YAML"),
-        (b"[" * 2000, "not valid YAML"),
+        (b"a: 1\n---\nb: 2\n", "at line 2, column 1"),
+        (b"a: 1\nb: \x00", "at line 2, column 4"),
+        (b"[" * 2000, "is nested too deeply"),
+        (b"a: 2026-13-45\n", "holds a date or number that doesn't exist"),
     ],
 )
 def test_a_file_that_is_no_configuration_says_why(tmp_path: Path, content: bytes, expected: str) -> None:
@@ -362,6 +423,9 @@ ucms:
         ({"web": None}, "a: needs credentials"),
         ({"web": None, "api": {"username": "u", "password": SECRET, "kind": "off"}}, "a: needs credentials"),
         ({"api": {"username": "u"}}, "a.api: password is missing"),
+        ({"url": "http://pbx.example.com"}, "a: url is plain http"),
+        ({"url": "http://pbx.example.com", "tls": {"pin": "sha256//" + "A" * 43 + "="}}, "a: url is plain http"),
+        ({"api": {"username": "u", "password": SECRET, "url": "http://127.example.com"}}, "a: api.url is plain http"),
     ],
 )
 def test_an_impossible_ucm_is_refused(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
