@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -22,6 +22,10 @@ BUSY_SECONDS = 5.0
 
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
 _LOCKED, _CORRUPT, _FULL, _UNWRITABLE = {5, 6}, {11, 26}, {13}, {3, 8, 14, 23}
+
+#: Alembic's own table; in no metadata of ours, for Alembic would take it for one of our tables.
+_stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+_stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
 
 
 def now() -> str:
@@ -44,12 +48,7 @@ class Database:
         Raises :class:`CatalogLocked` after ``busy_seconds``, :class:`CatalogCorrupt`, :class:`CatalogTooNew`, :class:`StoreUnwritable`,
         :class:`ConfigError` for a URL of another kind.
         """
-        try:
-            parsed = make_url(url)
-        except ArgumentError as error:
-            raise ConfigError("catalog.url is not a database URL.") from error
-        if parsed.get_backend_name() != "sqlite":
-            raise ConfigError(f"A catalog on {parsed.get_backend_name()} comes later; today it is sqlite:///path.")
+        parsed = parse_url(url)
         _prepare_file(parsed)
         try:
             engine = create_engine(parsed, connect_args={"timeout": busy_seconds, "isolation_level": None})
@@ -101,14 +100,36 @@ class Database:
     def _bring_up_to_date(self) -> None:
         with self.reading() as connection:
             revision = _revision(connection)
+        if revision is None:
+            with self.transaction() as connection:
+                revision = _revision(connection) or _create(connection)
         if revision == schema.HEAD:
             return
         from scraper.catalog import migrations  # only now: Alembic takes as long to import as the rest of a start
 
-        if revision is not None and not migrations.knows(revision):
+        if not migrations.knows(revision):
             raise CatalogTooNew(f"The catalog has revision {revision!r}; this version knows up to {schema.HEAD}.", revision=revision)
         with self.transaction() as connection:
             migrations.upgrade(connection)
+
+
+def _create(connection: Connection) -> str:
+    """Make what the migrations make of an empty file, and say so in Alembic's own table."""
+    schema.metadata.create_all(connection, checkfirst=False)
+    _stamp.create(connection)
+    connection.execute(_stamp.insert().values(version_num=schema.HEAD))
+    return schema.HEAD
+
+
+def parse_url(url: str) -> URL:
+    """An SQLAlchemy URL that this version can serve. Raises :class:`ConfigError`."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError("catalog.url: it is not a database URL.") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError(f"catalog.url: a catalog on {parsed.get_backend_name()} comes later; today it is sqlite:///path.")
+    return parsed
 
 
 def _revision(connection: Connection) -> str | None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from scraper.catalog import Catalog, Recording, migrations, schema
 from scraper.errors import CatalogCorrupt, CatalogLocked, CatalogTooNew, ConfigError, StoreUnwritable
@@ -51,14 +52,36 @@ def gap(name: str = "a.wav", reason: GapReason = GapReason.CORRUPT) -> Gap:
     return Gap(identity(name), reason, "detail", "remedy")
 
 
-def test_the_migrations_make_exactly_the_tables(catalog: Catalog) -> None:
+def shape(url: str) -> dict[str, list[str]]:
+    """What each table and index of a catalog is made of, line by line, and the revision."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        made = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        revision = connection.execute("SELECT 'revision', version_num FROM alembic_version").fetchall()
+    return {name: sorted(line.strip(" \t,") for line in text.splitlines()) for name, text in made + revision}
+
+
+def migrated(folder: Path, revision: str) -> str:
+    """The URL of a catalog as the program of that revision left it."""
+    url = f"sqlite:///{folder}/{revision}.db"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, revision)
+    engine.dispose()
+    return url
+
+
+def test_a_new_catalog_is_exactly_what_the_migrations_make(url: str, catalog: Catalog, tmp_path: Path) -> None:
+    assert migrations.revisions()[0] == schema.HEAD
+    assert shape(url) == shape(migrated(tmp_path, schema.HEAD))
     with catalog.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
-def test_head_is_the_newest_migration() -> None:
-    assert migrations.knows(schema.HEAD)
-    assert migrations.newest() == schema.HEAD
+@pytest.mark.parametrize("revision", migrations.revisions())
+def test_a_catalog_of_each_older_revision_is_brought_up_to_date(url: str, catalog: Catalog, tmp_path: Path, revision: str) -> None:
+    old = migrated(tmp_path, revision)
+    Catalog.open(old).close()
+    assert shape(old) == shape(url)
 
 
 def test_a_catalog_is_private_and_in_wal(url: str, catalog: Catalog, tmp_path: Path) -> None:
@@ -71,11 +94,13 @@ def test_a_catalog_is_private_and_in_wal(url: str, catalog: Catalog, tmp_path: P
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
 
 
-def test_opening_an_up_to_date_catalog_does_not_import_alembic(url: str) -> None:
-    Catalog.open(url).close()
-    code = "import sys; from scraper.catalog import Catalog; Catalog.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
+@pytest.mark.parametrize("there", [True, False])
+def test_opening_a_new_or_up_to_date_catalog_imports_neither_alembic_nor_another_database_s_dialect(url: str, there: bool) -> None:
+    if there:
+        Catalog.open(url).close()
+    code = "import sys; from scraper.catalog import Catalog; Catalog.open(sys.argv[1]).close(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert not {"alembic", "sqlalchemy.dialects.postgresql"} & set(done.stdout.split())
 
 
 def test_many_may_open_a_new_catalog_at_once(url: str) -> None:

@@ -19,16 +19,16 @@ def _config() -> Config:
 
 def knows(revision: str) -> bool:
     """Whether this version ships the migration ``revision``."""
-    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in revisions()
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the catalog to the newest revision, inside the caller's transaction."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the catalog to a revision, inside the caller's transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
-def newest() -> str | None:
-    """The newest migration that this version ships."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def revisions() -> list[str]:
+    """The migrations that this version ships, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
