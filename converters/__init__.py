@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from converters.interface import BytesSource, Decoded, FileSource, Options, RawLayout, Source, Undecodable, decode
+from converters.interface import BytesSource, Decoded, FileSource, KnownLayout, Options, RawLayout, Source, Undecodable, decode
 from converters.sniff import OTHER_AUDIO, sniff
 
-__all__ = ["OTHER_AUDIO", "BytesSource", "Decoded", "FileSource", "Options", "RawLayout", "Source", "Undecodable", "decode", "sniff"]
+__all__ = [
+    "OTHER_AUDIO",
+    "BytesSource",
+    "Decoded",
+    "FileSource",
+    "KnownLayout",
+    "Options",
+    "RawLayout",
+    "Source",
+    "Undecodable",
+    "decode",
+    "sniff",
+]

@@ -16,6 +16,7 @@ from converters import riff
 from converters.codecs import CODECS
 from converters.interface import Candidate, Confidence, CopiedBody, Decoded, Options, RawLayout, Source, Undecodable
 from converters.raw import MIN_FRAMES, at_offset
+from converters.signature import recognise
 
 MAGIC = b"GSFF"
 CLAIMED_HEADER = 8
@@ -47,7 +48,7 @@ def matches(head: bytes) -> bool:
 def decode(source: Source, options: Options) -> Decoded:
     """Decode a GSFF file by evidence; raises :class:`Undecodable`."""
     head = source.read(0, _HEAD_BYTES)
-    confirmed = options.confirmed_layout if (options.confirmed_layout or "").startswith("gsff/") else None
+    confirmed = _known_layout(head, options)
     if head[8:12] == b"WAVE":
         decoded = riff.structure(source, "gsff")
         return _checked_structure(source, decoded, confirmed)
@@ -59,6 +60,14 @@ def decode(source: Source, options: Options) -> Decoded:
         raise Undecodable("too-short", "the file holds no sound", reading.evidence, "gsff")
     odd = (f"{len(decoded.trailer)} odd bytes at the end are kept as the trailer",) if decoded.trailer else ()
     return replace(decoded, confidence=reading.confidence, evidence=(*reading.evidence, *odd))
+
+
+def _known_layout(head: bytes, options: Options) -> str | None:
+    """What calibration confirmed for such files; raises :class:`Undecodable` where it contradicted what they seem to be."""
+    known = recognise(head, options.known_layouts)
+    if known is not None and known.layout is None:
+        raise Undecodable("undecodable", f"GSFF of this PBX is not converted: {known.detail}", kind="gsff")
+    return known.layout if known else None
 
 
 def _checked_structure(source: Source, decoded: Decoded, confirmed: str | None) -> Decoded:

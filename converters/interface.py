@@ -88,14 +88,27 @@ class RawLayout:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLayout:
+    """What calibration on a PBX found out about GSFF files whose header has this ``signature`` (:mod:`converters.signature`).
+
+    ``layout`` is the :attr:`Decoded.layout` they have; None: the layout that evidence spoke for was wrong, as ``detail`` says, and they are
+    not to be decoded.
+    """
+
+    signature: str
+    layout: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What is known beside the bytes.
 
-    ``confirmed_layout``: a GSFF :attr:`Decoded.layout` remembered from calibration on this PBX. ``raw``: take files without any header as
-    this. ``talk_seconds``: the call's talk time.
+    ``known_layouts``: of GSFF, from calibration on this PBX; the first whose signature fits counts. ``raw``: take files without any
+    header as this. ``talk_seconds``: the call's talk time.
     """
 
-    confirmed_layout: str | None = None
+    known_layouts: tuple[KnownLayout, ...] = ()
     raw: RawLayout | None = None
     talk_seconds: float | None = None
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters import BytesSource, Decoded, FileSource, Options, Undecodable, decode
+from converters import BytesSource, Decoded, FileSource, KnownLayout, Options, Undecodable, decode
+from converters.signature import ANY
 
 MAGIC = b"GSFF"
 UNFIT = b"GSFF\x12\x34\x56\x78"
@@ -18,6 +19,10 @@ UNFIT = b"GSFF\x12\x34\x56\x78"
 
 def read(data: bytes, **options: object) -> Decoded:
     return decode(BytesSource(data), Options(**options))  # type: ignore[arg-type]
+
+
+def confirmed(layout: str) -> tuple[KnownLayout, ...]:
+    return (KnownLayout(ANY, layout),)
 
 
 def pcm(found: Decoded) -> bytes:
@@ -256,44 +261,52 @@ def test_gsff_speech_at_any_level_with_any_silence_is_accepted(sound, seed: int,
 
 def test_gsff_confirmed_layout_is_used(sound) -> None:
     body = sound.speech().tobytes()
-    found = read(UNFIT.ljust(36, b"\x55") + body, confirmed_layout="gsff/36/s16le/8000/1")
+    found = read(UNFIT.ljust(36, b"\x55") + body, known_layouts=confirmed("gsff/36/s16le/8000/1"))
     assert (found.layout, found.confidence, pcm(found)) == ("gsff/36/s16le/8000/1", "confirmed", body)
 
 
 def test_gsff_confirmed_gsm_is_not_taken_for_noise(sound) -> None:
     body = sound.raw(sound.speech(1.0), "msgsm")
-    assert read(UNFIT + body, confirmed_layout="gsff/8/msgsm/8000/1").confidence == "confirmed"
+    assert read(UNFIT + body, known_layouts=confirmed("gsff/8/msgsm/8000/1")).confidence == "confirmed"
 
 
 @pytest.mark.parametrize("codec", ["ulaw", "s16be"])
 def test_gsff_that_contradicts_the_confirmed_layout_is_undecodable(sound, codec: str) -> None:
     body = sound.raw(sound.speech(), codec)
-    assert refusal(UNFIT + body, confirmed_layout="gsff/8/s16le/8000/1").reason == "undecodable"
+    assert refusal(UNFIT + body, known_layouts=confirmed("gsff/8/s16le/8000/1")).reason == "undecodable"
 
 
 def test_gsff_that_declares_another_header_than_confirmed_is_undecodable(sound) -> None:
     body = sound.speech(5.0).tobytes()
     data = (MAGIC + struct.pack("<I", len(body))).ljust(44, b"\0") + body
-    assert "calibration" in refusal(data, confirmed_layout="gsff/8/s16le/8000/1").detail
+    assert "calibration" in refusal(data, known_layouts=confirmed("gsff/8/s16le/8000/1")).detail
 
 
 def test_gsff_noise_under_a_confirmed_layout_is_undecodable(sound) -> None:
-    assert refusal(UNFIT + sound.noise(9000), confirmed_layout="gsff/8/s16le/8000/1").reason == "undecodable"
+    assert refusal(UNFIT + sound.noise(9000), known_layouts=confirmed("gsff/8/s16le/8000/1")).reason == "undecodable"
 
 
 def test_gsff_chunks_that_contradict_the_confirmed_layout_are_undecodable(sound, riff) -> None:
     data = riff.wav(sound.speech().tobytes(), magic=MAGIC)
-    assert refusal(data, confirmed_layout="gsff/8/s16le/8000/1").reason == "undecodable"
-    assert read(data, confirmed_layout="gsff/44/s16le/8000/1").confidence == "confirmed"
+    assert refusal(data, known_layouts=confirmed("gsff/8/s16le/8000/1")).reason == "undecodable"
+    assert read(data, known_layouts=confirmed("gsff/44/s16le/8000/1")).confidence == "confirmed"
 
 
 @pytest.mark.parametrize("layout", ["gsff/8", "gsff/8/opus/8000/1", "gsff/8/s16le/8000/0"])
 def test_gsff_confirmed_layout_that_is_not_understood_is_undecodable(sound, layout: str) -> None:
-    assert refusal(UNFIT + sound.speech().tobytes(), confirmed_layout=layout).reason == "undecodable"
+    assert refusal(UNFIT + sound.speech().tobytes(), known_layouts=confirmed(layout)).reason == "undecodable"
 
 
-def test_gsff_layout_confirmed_for_riff_says_nothing_of_gsff(sound) -> None:
-    assert read(UNFIT + sound.speech().tobytes(), confirmed_layout="riff/44/s16le/8000/1").confidence == "likely"
+def test_gsff_of_a_contradicted_signature_is_not_decoded(sound) -> None:
+    known = (KnownLayout("4753464612345678", None, "other samples"), KnownLayout(ANY, "gsff/8/s16le/8000/1"))
+    body = sound.speech().tobytes()
+    assert "other samples" in refusal(UNFIT + body, known_layouts=known).detail
+    assert read(MAGIC + b"\x99\x34\x56\x78" + body, known_layouts=known).confidence == "confirmed"
+
+
+def test_gsff_of_an_unknown_signature_is_judged_by_evidence(sound) -> None:
+    known = (KnownLayout("47534646????5678", "gsff/36/ulaw/8000/1"),)
+    assert read(MAGIC + b"\x01\x02\x03\x04" + sound.speech().tobytes(), known_layouts=known).confidence == "likely"
 
 
 # --- any bytes ---------------------------------------------------------------------------------------------------------------------
