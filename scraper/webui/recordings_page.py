@@ -80,6 +80,10 @@ class Listed:
     size: int | None
 
 
+#: Told the rows read so far, whether they come newest first, and the PBX's total: whether the rest is known already.
+Enough = Callable[[list[Listed], bool, int | None], bool]
+
+
 def is_listing(answer: Answer, kind: str = ORDINARY) -> bool:
     """Whether this is a page's own list of recordings of this ``kind`` (the request's ``type``)."""
     return answer.action == "listFile" and answer.parameters.get("type", ORDINARY) == kind
@@ -129,11 +133,9 @@ class RecordingsPage:
         return self.first.field("total_item") if self.first else None
 
     @property
-    def newest(self) -> str | None:
-        """The newest call's time as it was listed when the page came up; None where the list isn't known to begin with it."""
-        if self.first is None or (self.first.parameters.get("sidx"), self.first.parameters.get("sord")) != ("d", "desc"):
-            return None
-        return max((row.time for row in listed(self.first)), default=None)
+    def names_months(self) -> bool:
+        """Whether the list writes a recording's month before its name."""
+        return self.first is None or any("/" in row.name for row in listed(self.first))
 
     async def set_window(self, window: Window) -> bool:
         """Set the page's date filter to call times of ``window``; False where this build has no date filter.
@@ -180,16 +182,17 @@ class RecordingsPage:
                 remedy="If the web UI speaks another language, put its label into `web.labels.download_all`.",
             )
 
-    async def listing(self) -> tuple[list[Listed], bool]:
+    async def listing(self, enough: Enough | None = None) -> tuple[list[Listed], bool]:
         """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX says.
 
-        Ends when the pages end, repeat, or answer no more. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
+        Ends when the pages end, repeat, or answer no more, or when ``enough`` says so: then it counts as whole.
+        Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
         """
         with as_browser_failure():
-            return await self._read_list()
+            return await self._read_list(enough or (lambda rows, newest_first, total: False))
 
-    async def _read_list(self) -> tuple[list[Listed], bool]:
-        rows: dict[str, Listed] = {}
+    async def _read_list(self, enough: Enough) -> tuple[list[Listed], bool]:
+        rows: dict[tuple[str, str], Listed] = {}
         whole = False
         try:
             await self.pager.enlarge()
@@ -198,8 +201,9 @@ class RecordingsPage:
                 if answer.session_ended:
                     raise SessionEnded("The PBX ended the web session while its list was read.")
                 before, total = len(rows), answer.field("total_item")
-                rows |= {row.name: row for row in listed(answer)}
-                whole = total is not None and len(rows) >= total
+                rows |= {(row.name, row.time): row for row in listed(answer)}
+                newest_first = (answer.parameters.get("sidx"), answer.parameters.get("sord")) == ("d", "desc")
+                whole = (total is not None and len(rows) >= total) or enough(list(rows.values()), newest_first, total)
                 if whole or len(rows) == before:
                     break
                 turned = await self.pager.next()

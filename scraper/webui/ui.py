@@ -98,9 +98,15 @@ class WebUi:
             await signed_in(self._page)
             self._access.kept.save(await self._context.storage_state())
 
-    async def save_evidence(self) -> Path | None:
-        """Keep what the browser shows now."""
-        return await evidence.save(self._page, self.wire, self._access.evidence)
+    async def attach_evidence(self, error: ScraperError) -> None:
+        """Keep what the browser shows now, and say in ``error`` where, once."""
+        if "saved" in error.evidence:
+            return
+        folder = await evidence.save(self._page, self.wire, self._access.evidence)
+        if folder:
+            error.evidence["saved"] = str(folder)
+            error.remedy += f" What the browser showed is in {folder}."
+            logger.bind(action="evidence-saved").info("What the browser showed is kept in {}", folder)
 
     def _recordings_page(self, page: Page, first: Answer | None) -> RecordingsPage:
         opened = RecordingsPage(page, self.wire, self._guard, self._access.labels, self._access.patience)
@@ -175,17 +181,9 @@ async def web_ui(access: Access, options: LaunchOptions) -> AsyncIterator[WebUi]
         try:
             yield ui
         except ScraperError as error:
-            await _attach_evidence(ui, error)
+            await ui.attach_evidence(error)
             raise
         except PlaywrightError as error:
             failed = BrowserFailed(f"The browser failed: {(error.message or 'no reason given').splitlines()[0][:200]}")
-            await _attach_evidence(ui, failed)
+            await ui.attach_evidence(failed)
             raise failed from error
-
-
-async def _attach_evidence(ui: WebUi, error: ScraperError) -> None:
-    folder = await ui.save_evidence()
-    if folder:
-        error.evidence["saved"] = str(folder)
-        error.remedy += f" What the browser showed is in {folder}."
-        logger.bind(action="evidence-saved").info("What the browser showed is kept in {}", folder)
