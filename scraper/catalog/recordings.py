@@ -74,7 +74,7 @@ class Recordings(Database):
         with self.reading() as connection:
             rows = connection.execute(_FIND, identity_columns(identity)).mappings().all()
         # Sorted here: asked to sort, SQLite walks all of the month in the order of ids to spare itself sorting a row or two.
-        return sorted((_recording(row) for row in rows), key=lambda recording: recording.id)
+        return sorted((recording_of(row) for row in rows), key=lambda recording: recording.id)
 
     def is_archived(self, identity: Identity) -> bool:
         """Whether at least one version of it is in the store."""
@@ -96,7 +96,7 @@ class Recordings(Database):
         while True:
             query = select(recordings).where(conditions, recordings.c.id > last).order_by(recordings.c.id).limit(_PAGE)
             with self.reading() as connection:
-                page = [_recording(row) for row in connection.execute(query).mappings()]
+                page = [recording_of(row) for row in connection.execute(query).mappings()]
             yield from page
             if len(page) < _PAGE:
                 return
@@ -161,7 +161,8 @@ _CLOSE_GAPS = (
 )
 
 
-def _recording(row: RowMapping) -> Recording:
+def recording_of(row: RowMapping) -> Recording:
+    """The recording in a row."""
     return Recording(identity=identity_of(row), source=Source(row["source"]), id=row["id"], **{name: row[name] for name in _PLAIN})
 
 
