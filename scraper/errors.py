@@ -144,7 +144,7 @@ class LockedOut(SignInError):
 class BudgetExhausted(SignInError):
     """Too many sign-ins failed recently; another could make the PBX ban this address."""
 
-    default_remedy = "Check the credentials; a sign-in by hand (`ucm-scraper login`) frees the budget at once."
+    default_remedy = "Check the credentials; a sign-in by hand (`ucm-scraper login --ucm NAME`) frees the budget at once."
 
 
 class PermissionMissing(SignInError):
@@ -335,7 +335,7 @@ class StorageError(ScraperError):
 class StoreVanished(StorageError):
     """The recordings' folder is not the one that was used before."""
 
-    default_remedy = "Mount the storage again; if the move was meant, put the `.ucm-store` marker file into the new folder."
+    default_remedy = "Mount the storage again."
 
 
 class StoreUnwritable(StorageError):

@@ -75,10 +75,11 @@ class PlainProgress:
             self._tell_sometimes()
 
     def done(self) -> None:
-        with self._lock:
+        with self._lock:  # how the job ended is for its report to say
             if self._phase:
                 self._phase = ""
-                self._tell(f"done{self._state()}")
+                if state := self._state():
+                    self._tell(f"in all{state}")
 
     def _tell_sometimes(self) -> None:
         if self._clock() - self._told >= self._every:

@@ -112,7 +112,7 @@ def open_store(settings: StoreSettings, catalog: Database) -> LocalStore:
     if known is None:
         catalog.set_meta(_META_KEY, found)
     elif known != found:
-        raise StoreVanished("The recordings' folder has the marker of another store.")
+        raise store.vanished("has the marker of another store")
     store.check_free()
     return store
 
@@ -188,10 +188,10 @@ class LocalStore:
             if create:
                 make_folder(self.root)
             if not self.root.is_dir():
-                raise StoreVanished("The recordings' folder is not there.")
+                raise self.vanished("is not there")
             if not marker.exists():
                 if not create:
-                    raise StoreVanished("The recordings' folder lacks its marker: it is empty, or something else is mounted there.")
+                    raise self.vanished("lacks its marker: it is empty, or something else is mounted there")
                 write_private(marker, json.dumps({"id": secrets.token_hex(16)}).encode())
             identifier = str(json.loads(marker.read_bytes())["id"])
             make_folder(self.root / INCOMING)
@@ -200,8 +200,16 @@ class LocalStore:
         except OSError as error:
             raise storage_error(error, "The store") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreVanished("The store's marker file is damaged.") from error
+            raise self.vanished("has a damaged marker file") from error
         return identifier
+
+    def vanished(self, how: str) -> StoreVanished:
+        """The error for a folder that isn't the one it was, with the ways back to it and the way to a new one."""
+        return StoreVanished(
+            f"The recordings' folder {self.root} {how}.",
+            remedy=f"Mount the storage there again, or set store.url to where it is now; a copy of it needs its file {MARKER} too. To start"
+            " over on purpose, move the catalog away as well (`ucm-scraper config show` names it under catalog.url).",
+        )
 
     def path_for(self, identity: Identity, *, name: str | None = None, mark: str = "") -> StoredPath:
         """See :meth:`Store.path_for`."""

@@ -97,7 +97,8 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0, *, legacy: bool = Fa
     if rules.pin or not rules.verify:
         found = _handshake(host, port, timeout, _blind_context(legacy))
         if rules.pin and found.pin != rules.pin:
-            raise PinMismatch(f"The PBX's public key is {found.pin}, not the pinned one.", seen=found.pin)
+            remedy = f"If the PBX's certificate was renewed: {_pinning(host, port, found.pin)}. Otherwise somebody may be in between."
+            raise PinMismatch(f"The PBX's public key is {found.pin}, not the pinned one.", remedy=remedy, seen=found.pin)
         return found
     try:
         return _handshake(host, port, timeout, _checking_context(rules.ca_file, legacy))
@@ -105,9 +106,19 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0, *, legacy: bool = Fa
         seen = _handshake(host, port, timeout, _blind_context(legacy)).pin
         raise CertificateUntrusted(
             f"The PBX's certificate is not trusted: {error.verify_message}.",
-            remedy=f"Compare {seen} with the PBX's certificate by eye, then set `tls.pin` to it; or set `tls.ca_file` to its CA.",
+            remedy=f"For a self-signed one: {_pinning(host, port, seen)}. For one of a CA of your own set `tls.ca_file` to it.",
             seen=seen,
         ) from error
+
+
+def _pinning(host: str, port: int, pin: str) -> str:
+    """How to compare a pin over a way that is trusted, and the line that sets it."""
+    compare = "openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return (
+        f'put `tls: {{pin: "{pin}"}}` under this UCM, once the same comes out on a network that you trust of'
+        f" `openssl s_client -connect {where} </dev/null 2>/dev/null | {compare}`"
+    )
 
 
 def client_context(certificate: Certificate, rules: ClientRules) -> ssl.SSLContext:

@@ -30,7 +30,10 @@ def config() -> None:
 def check(call: Invocation) -> None:
     """Validate the configuration and name every problem at once. Exit code 2 where there is one."""
     settings = call.settings()
+    _check_places(settings)
     emit(f"The configuration is valid. UCMs: {', '.join(settings.ucms)}.")
+    for warning in settings.warnings():
+        emit(f"warning: {warning}")
 
 
 @config.command(epilog="Example: ucm-scraper config show")
@@ -38,7 +41,7 @@ def check(call: Invocation) -> None:
 @invocation
 def show(call: Invocation, as_json: bool) -> None:
     """Show every value that counts, and where it comes from: default, file, environment or flag. Secrets are masked."""
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     leaves = list(_leaves(settings.model_dump(), ()))
     if as_json:
         emit_json({".".join(path): {"value": value, "origin": settings.origin_of(".".join(path))} for path, value in leaves})
@@ -61,7 +64,22 @@ def init(path: Path) -> None:
         raise ConfigError(f"{path} exists already.", remedy="Name another file, or move it away.") from None
     except OSError as error:
         raise ConfigError(f"{path} can't be written: {error.strerror}.", remedy="Name a file in a folder that exists.") from error
-    emit(f"Wrote {path}. Fill in url, web and api of your UCM, set the passwords it names, then run `ucm-scraper config check`.")
+    emit(f"Wrote {path}. Fill in url and web of your UCM, set the password it names, then run `ucm-scraper config check`.")
+
+
+def _check_places(settings: Settings) -> None:
+    """Ask store and catalog what a job would: whether they can serve these URLs."""
+    from scraper.catalog.database import parse_url
+    from scraper.store import folder_of
+
+    refused = []
+    for check, url in ((folder_of, settings.store.url), (parse_url, settings.catalog.url)):
+        try:
+            check(url)
+        except ConfigError as error:
+            refused.append(error.message)
+    if refused:
+        raise ConfigError("\n  ".join(refused))
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

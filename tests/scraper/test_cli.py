@@ -110,6 +110,25 @@ def test_config_check_of_a_valid_one_names_its_ucms(call: Call) -> None:
     assert result.exit_code == 0 and "one, two" in result.stdout
 
 
+@pytest.mark.usefixtures("config")
+def test_config_check_refuses_what_run_refuses(call: Call, monkeypatch: pytest.MonkeyPatch, make: Any, tmp_path: Path) -> None:
+    (tmp_path / "all.tgz").write_bytes(make.tgz([]))
+    monkeypatch.setenv("UCM_SCRAPER__STORE__URL", "s3://bucket/prefix")
+    checked, ran = call("config", "check"), call("ingest", "all.tgz", "--ucm", "one", "--json")
+    sentence = "store.url: a store on s3:// comes later; today it is a folder."
+    assert (checked.exit_code, ran.exit_code) == (2, 2)
+    assert sentence in checked.stderr and json.loads(ran.stdout)["error"]["message"] == sentence
+    monkeypatch.setenv("UCM_SCRAPER__CATALOG__URL", "postgresql+psycopg://u:hunter2@db.example.com/x")
+    checked, ran = call("config", "check"), call("ingest", "all.tgz", "--ucm", "one", "--json")
+    assert sentence in checked.stderr and json.loads(ran.stdout)["error"]["message"] in checked.stderr
+
+
+def test_config_check_takes_an_api_alone_and_warns_of_what_may_be_regretted(call: Call, config: Path) -> None:
+    config.write_text("ucms: {one: {url: 'https://pbx', tls: {verify: false}, api: {username: u, password: hunter2}}}")
+    result = call("config", "check")
+    assert result.exit_code == 0 and "\nwarning: ucms.one.tls: verify is off" in result.stdout
+
+
 def test_config_check_tells_all_problems(call: Call, config: Path) -> None:
     config.write_text(CONFIG.replace("username", "usernam").replace("data_dir", "datadir"))
     result = call("config", "check")
@@ -240,6 +259,15 @@ def test_verify_ends_in_0_only_while_all_hold(call: Call, make: Any, tmp_path: P
     assert result.exit_code == 3
     assert (found["holds"], found["ok"], len(found["missing"]), len(found["changed"])) == (False, 1, 1, 1)
     assert "1 of 3" in call("verify").stdout
+
+
+def test_what_only_reads_needs_no_secret(call: Call, config: Path) -> None:
+    config.write_text(CONFIG.replace("hunter2-never-shown", "'${NO_SUCH_VARIABLE}'"))
+    for command in (("gaps",), ("runs",), ("recordings",), ("config", "show")):
+        assert call(*command).exit_code == 0
+    assert "no catalog yet" in call("verify").stderr
+    for command in (("run",), ("config", "check")):
+        assert "NO_SUCH_VARIABLE is not set" in call(*command).stderr
 
 
 @pytest.mark.usefixtures("config")

@@ -49,7 +49,7 @@ def test_plain_ends_once_with_the_sum() -> None:
     progress.recording(1)
     progress.done()
     progress.done()
-    assert lines == ["downloading", "done: 1 recording"]
+    assert lines == ["downloading", "in all: 1 recording"]
 
 
 def test_plain_keeps_the_rate_of_the_download_when_other_phases_follow() -> None:
@@ -60,7 +60,7 @@ def test_plain_keeps_the_rate_of_the_download_when_other_phases_follow() -> None
     progress.phase("comparing")
     clock.now = 3.0
     progress.done()
-    assert lines[-1] == "done: 4.0 MB of 4.0 MB (100%), 2.0 MB/s"
+    assert lines[-1] == "in all: 4.0 MB of 4.0 MB (100%), 2.0 MB/s"
 
 
 def test_plain_survives_a_stream_that_fails() -> None:

@@ -77,8 +77,9 @@ def test_a_known_store_without_its_marker_has_vanished(shop: Any, make: Any) -> 
 
 def test_a_known_store_whose_folder_is_gone_has_vanished(shop: Any, make: Any) -> None:
     shop.store.root.rename(shop.folder / "moved")
-    with pytest.raises(StoreVanished, match="not there"):
+    with pytest.raises(StoreVanished, match="not there") as caught:
         open_store(make.store_settings(shop.store.root), shop.catalog)
+    assert str(shop.store.root) in caught.value.message and "catalog.url" in caught.value.remedy
     assert not shop.store.root.exists()
 
 

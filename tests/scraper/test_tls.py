@@ -1,7 +1,9 @@
 """Proving who answers: against real TLS servers on loopback."""
 
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,7 +91,18 @@ def test_self_signed_certificate_is_refused_and_its_pin_named(tmp_path, serve):
     pem, _, certificate = make_certificate(tmp_path)
     with pytest.raises(CertificateUntrusted) as caught:
         prove(serve(pem), rules())
-    assert pin_of(certificate) in caught.value.remedy
+    assert f'tls: {{pin: "{pin_of(certificate)}"}}' in caught.value.remedy
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
+def test_the_command_that_a_remedy_names_shows_the_pin(tmp_path, serve):
+    pem, _, certificate = make_certificate(tmp_path)
+    with pytest.raises(PinMismatch) as caught:
+        prove(serve(pem), rules(pin=PIN_PREFIX + "A" * 43 + "="))
+    line, command = caught.value.remedy.split("`")[1::2]
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    assert PIN_PREFIX + shown == pin_of(certificate)
+    assert line == f'tls: {{pin: "{PIN_PREFIX}{shown}"}}'
 
 
 def test_pin_alone_is_enough_whatever_the_name_and_date(tmp_path, serve):
