@@ -79,7 +79,7 @@ def _not_yaml(where: str, text: str, index: int) -> ConfigError:
     line, column = text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
     return ConfigError(
         f"{where} is not valid YAML at line {line}, column {column}, or just before it.",
-        remedy="Look for wrong indentation, a missing colon, bracket or quote; text that begins with * & ! % @ ` | > or holds {} needs quotes.",
+        remedy="Look for wrong indentation, a missing colon or bracket; text that begins with * & ! % @ ` | > or holds {} needs quotes.",
     )
 
 
