@@ -116,7 +116,7 @@ class Desk:
 
     def fail(self, error: ScraperError) -> None:
         """The job ended in ``error``."""
-        self.report.error = error.as_report()
+        self.report.error = error.as_report(self.report.ucm)
         self.report.status, self.report.exit_code = Status.FAILED, error.exit_code
 
 

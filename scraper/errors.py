@@ -58,7 +58,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from scraper.models import GapReason
+from scraper.models import GapReason, for_ucm
 
 
 class ExitCode(IntEnum):
@@ -99,9 +99,9 @@ class ScraperError(Exception):
         """The name that the report's ``error.kind`` carries."""
         return type(self).__name__
 
-    def as_report(self) -> dict[str, str]:
-        """The report's ``error`` object."""
-        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+    def as_report(self, ucm: str) -> dict[str, str]:
+        """The ``error`` object of a report on ``ucm``."""
+        return {"kind": self.kind, "message": self.message, "remedy": for_ucm(self.remedy, ucm)}
 
 
 class InternalError(ScraperError):

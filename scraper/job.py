@@ -57,7 +57,7 @@ def _job(order: Order, source: Source, work: Callable[[Desk], None]) -> Report:
             report.seconds["total"] = time.monotonic() - started
     except Exception as error:  # noqa: BLE001 -- the job's own boundary
         ours = as_ours(error)
-        report.error, report.status, report.exit_code = ours.as_report(), Status.FAILED, ours.exit_code
+        report.error, report.status, report.exit_code = ours.as_report(order.ucm), Status.FAILED, ours.exit_code
         fill_from_catalog(order.settings, report)
     finally:
         order.progress.done()

@@ -117,6 +117,11 @@ class Identity:
         return f"{self.month}/{self.name}"
 
 
+def for_ucm(remedy: str, ucm: str) -> str:
+    """A remedy whose commands name the UCM."""
+    return remedy.replace("--ucm NAME", f"--ucm {ucm}")
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A recording that should be in the archive and is not."""
@@ -128,7 +133,8 @@ class Gap:
 
     def as_report(self) -> dict[str, str]:
         """The report's form of a gap."""
-        return {"path": self.identity.path, "reason": self.reason.value, "detail": self.detail, "remedy": self.remedy}
+        remedy = for_ucm(self.remedy, self.identity.ucm)
+        return {"path": self.identity.path, "reason": self.reason.value, "detail": self.detail, "remedy": remedy}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from scraper.models import Gap, Report
+from scraper.models import Gap, Report, for_ucm
 
 #: How many file names of one kind of gap a summary shows before it says how many more there are.
 _SHOWN = 20
@@ -47,10 +47,10 @@ def gap_lines(gaps: Iterable[Gap], shown: int | None = None) -> Iterator[str]:
     def cause(gap: Gap) -> tuple[str, str, str, str]:
         return gap.identity.ucm, gap.reason.value, gap.detail, gap.remedy
 
-    for (_, reason, detail, remedy), group in groupby(sorted(gaps, key=cause), cause):
+    for (ucm, reason, detail, remedy), group in groupby(sorted(gaps, key=cause), cause):
         members = list(group)
         yield f"{reason} ({len(members):,}): {detail}"
-        yield f"  → {remedy}"
+        yield f"  → {for_ucm(remedy, ucm)}"
         yield from (f"  {gap.identity.path}" for gap in members[:shown])
         if shown is not None and len(members) > shown:
             yield f"  … and {len(members) - shown:,} more (`ucm-scraper gaps` shows all)"

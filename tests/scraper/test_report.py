@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from scraper import report as reports
+from scraper.errors import PersonNeeded
 from scraper.models import Counts, Gap, GapReason, Identity, RecordingClass, Report, Source, Status, Trigger
 
 
@@ -33,6 +35,14 @@ def test_as_text_says_how_it_ended_and_what_to_do() -> None:
     assert text.startswith("head-office: gaps (exit code 3")
     assert "expected 120, archived 119 (7 new, 112 already), gone 0" in text
     assert "corrupt (1): cut short" in text and "→ Run again." in text and "2026-02/auto-0-[x]-é.wav" in text
+
+
+def test_a_remedy_names_the_ucm() -> None:
+    found = report(1)
+    found.gaps = [replace(found.gaps[0], remedy="Run `ucm-scraper login --ucm NAME`.")]
+    found.error = PersonNeeded().as_report(found.ucm)
+    assert "NAME" not in reports.as_text(found) + reports.as_line(found)
+    assert reports.as_text(found).count("login --ucm head-office`") == 2
 
 
 def test_as_text_groups_gaps_and_says_how_many_more_there_are() -> None:
