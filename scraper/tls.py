@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from scraper.errors import CertificateUntrusted, NetworkError, PinMismatch, TlsHandshakeFailed
@@ -28,6 +29,14 @@ PIN_PREFIX = "sha256//"
 _NO_CHECK_TIME = 0x200000
 #: SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on: servers without secure renegotiation.
 _LEGACY_SERVER_CONNECT = 0x4
+
+_KEYS = {
+    "RSA": rsa.RSAPublicKey,
+    "EC": ec.EllipticCurvePublicKey,
+    "DSA": dsa.DSAPublicKey,
+    "Ed25519": ed25519.Ed25519PublicKey,
+    "Ed448": ed448.Ed448PublicKey,
+}
 
 
 class TlsRules(Protocol):
@@ -50,10 +59,12 @@ class ClientRules(TlsRules, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a PBX presented: its pin (curl's form), names and dates (UTC), and the DER bytes."""
+    """What a PBX presented: its pin (curl's form), names and dates (UTC), its key in a word (``EC 256 bits``), and the DER bytes."""
 
     pin: str
     subject: str
+    issuer: str
+    key: str
     names: tuple[str, ...]
     not_before: datetime
     not_after: datetime
@@ -64,12 +75,27 @@ class Certificate:
         """Base64 of the public key's SHA-256, as Chromium's ``--ignore-certificate-errors-spki-list`` wants it."""
         return self.pin.removeprefix(PIN_PREFIX)
 
+    @property
+    def fingerprint(self) -> str:
+        """The certificate's SHA-256 as browsers and PBXs show it: pairs of capital hex digits."""
+        return hashlib.sha256(self.der).digest().hex(":").upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """Who answered a handshake, verified or not, with which version of TLS and which cipher."""
+
+    certificate: Certificate
+    version: str
+    cipher: str
+
 
 def read_certificate(der: bytes) -> Certificate:
     """Parse a DER certificate. Raises :class:`CertificateUntrusted` where it can't be read."""
     try:
         parsed = x509.load_der_x509_certificate(der)
-        spki = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = parsed.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except ValueError as error:
         raise CertificateUntrusted("The PBX's certificate can't be read.") from error
     try:
@@ -78,7 +104,14 @@ def read_certificate(der: bytes) -> Certificate:
     except (x509.ExtensionNotFound, ValueError):
         alternatives = ()
     pin = PIN_PREFIX + base64.b64encode(hashlib.sha256(spki).digest()).decode()
-    return Certificate(pin, parsed.subject.rfc4514_string(), alternatives, parsed.not_valid_before_utc, parsed.not_valid_after_utc, der)
+    subject, issuer = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
+    return Certificate(pin, subject, issuer, _describe(key), alternatives, parsed.not_valid_before_utc, parsed.not_valid_after_utc, der)
+
+
+def _describe(key: object) -> str:
+    kind = next((name for name, of in _KEYS.items() if isinstance(key, of)), "another kind of key")
+    bits = getattr(key, "key_size", None)
+    return f"{kind} {bits} bits" if bits else kind
 
 
 def prove(url: str, rules: TlsRules, timeout: float = 10.0, *, legacy: bool = False) -> Certificate | None:
@@ -89,26 +122,46 @@ def prove(url: str, rules: TlsRules, timeout: float = 10.0, *, legacy: bool = Fa
     ``legacy`` shakes hands with old ciphers and weak keys too, for the HTTP client only.
     Raises :class:`NetworkError`, :class:`TlsHandshakeFailed`, :class:`CertificateUntrusted`, :class:`PinMismatch`.
     """
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if parts.scheme == "http":
+    host, port = host_and_port(url)
+    if urlsplit(url).scheme == "http":
         _connect(host, port, timeout).close()
         return None
     if rules.pin or not rules.verify:
-        found = _handshake(host, port, timeout, _blind_context(legacy))
+        found = _handshake(host, port, timeout, _blind_context(legacy)).certificate
         if rules.pin and found.pin != rules.pin:
             remedy = f"If the PBX's certificate was renewed: {_pinning(host, port, found.pin)}. Otherwise somebody may be in between."
             raise PinMismatch(f"The PBX's public key is {found.pin}, not the pinned one.", remedy=remedy, seen=found.pin)
         return found
     try:
-        return _handshake(host, port, timeout, _checking_context(rules.ca_file, legacy))
+        return _handshake(host, port, timeout, _checking_context(rules.ca_file, legacy)).certificate
     except ssl.SSLCertVerificationError as error:
-        seen = _handshake(host, port, timeout, _blind_context(legacy)).pin
+        seen = _handshake(host, port, timeout, _blind_context(legacy)).certificate.pin
         raise CertificateUntrusted(
             f"The PBX's certificate is not trusted: {error.verify_message}.",
             remedy=f"For a self-signed one: {_pinning(host, port, seen)}. For one of a CA of your own set `tls.ca_file` to it.",
             seen=seen,
         ) from error
+
+
+def look(url: str, timeout: float = 10.0, *, legacy: bool = False) -> Presented:
+    """Shake hands with whoever answers at an ``https`` URL, unverified: to be looked at, never to send anything to.
+
+    ``timeout`` and ``legacy`` as in :func:`prove`. Raises :class:`NetworkError`, :class:`TlsHandshakeFailed`,
+    :class:`CertificateUntrusted` for a certificate that can't be read.
+    """
+    return _handshake(*host_and_port(url), timeout, _blind_context(legacy))
+
+
+def connect(url: str, timeout: float = 10.0) -> str:
+    """Open a connection to ``url``, close it, and return the address that answered. Raises :class:`NetworkError`."""
+    with _connect(*host_and_port(url), timeout) as plain:
+        return str(plain.getpeername()[0])
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where ``url`` leads, its scheme's own port where it names none."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _pinning(host: str, port: int, pin: str) -> str:
@@ -158,11 +211,13 @@ def _blind_context(legacy: bool) -> ssl.SSLContext:
     return _allow_old(context, legacy)
 
 
-def _handshake(host: str, port: int, timeout: float, context: ssl.SSLContext) -> Certificate:
+def _handshake(host: str, port: int, timeout: float, context: ssl.SSLContext) -> Presented:
     plain = _connect(host, port, timeout)
     try:
         with context.wrap_socket(plain, server_hostname=host) as secured:
-            return read_certificate(secured.getpeercert(binary_form=True) or b"")
+            cipher = secured.cipher()
+            certificate = read_certificate(secured.getpeercert(binary_form=True) or b"")
+            return Presented(certificate, secured.version() or "TLS", cipher[0] if cipher else "")
     except ssl.SSLCertVerificationError:
         raise
     except TimeoutError as error:
