@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from scraper.models import Gap, Report, for_ucm
+from scraper.models import Gap, Report, Status, Trigger, for_ucm
+
+if TYPE_CHECKING:
+    from scraper.catalog import Run
 
 #: How many file names of one kind of gap a summary shows before it says how many more there are.
 _SHOWN = 20
@@ -54,6 +58,22 @@ def gap_lines(gaps: Iterable[Gap], shown: int | None = None) -> Iterator[str]:
         yield from (f"  {gap.identity.path}" for gap in members[:shown])
         if shown is not None and len(members) > shown:
             yield f"  … and {len(members) - shown:,} more (`ucm-scraper gaps` shows all)"
+
+
+def doubt(runs: Iterable[Run]) -> str | None:
+    """Why more may be missing than is known: the last job that asked the PBX, of ``runs`` (the newest first), could not tell."""
+    last = next((run for run in runs if run.trigger != Trigger.INGEST), None)
+    if last is None:
+        return "no run has asked this UCM yet what should exist."
+    if last.report is None:
+        return f"the run of {last.started_at} {'has not ended yet' if last.status == 'running' else 'was killed'}."
+    if error := last.report["error"]:
+        return f"the last run ({last.started_at}) failed: {error['message']}"
+    if last.status == Status.STOPPED:
+        return f"the last run ({last.started_at}) was stopped."
+    if last.report["recordings"]["expected"] is None:
+        return f"the last run ({last.started_at}) could not tell what should exist. {' '.join(last.report['notes'])}".strip()
+    return None
 
 
 def size(count: int) -> str:

@@ -102,6 +102,12 @@ class Recordings(Database):
                 return
             last = page[-1].id
 
+    def months(self, ucm: str) -> list[str]:
+        """The months that hold a UCM's archived recordings, the earliest first, ``undated`` last."""
+        mine = and_(recordings.c.ucm == ucm, recordings.c.state == "archived")
+        with self.reading() as connection:
+            return list(connection.scalars(select(recordings.c.month).where(mine).distinct().order_by(recordings.c.month)))
+
     def announce(self, batch: Sequence[Recording]) -> None:
         """Note files that are about to be put in place (state ``storing``), in one transaction."""
         stored_at = now()

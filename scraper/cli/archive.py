@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +14,16 @@ from scraper.cli.output import emit, emit_json, table
 from scraper.errors import ExitCode
 
 if TYPE_CHECKING:
-    from scraper.catalog import OpenGap, Recording, Run
+    from scraper.catalog import Catalog, OpenGap, Recording, Run
     from scraper.settings import Settings
     from scraper.verify import VerifyResult
 
 
 @click.command(short_help="What is missing, why, and what to do.", epilog="Example: ucm-scraper gaps --all --json")
 @ucm_names
-@click.option("--all", "with_gone", is_flag=True, help="Also what is gone for good.")
+@click.option(
+    "--all", "with_gone", is_flag=True, help="Also what is gone for good: the PBX said twice, hours apart, that it has it no more."
+)
 @as_json
 @invocation
 def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: bool) -> None:
@@ -31,7 +35,7 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
-    from scraper.report import gap_lines
+    from scraper.report import doubt, gap_lines
 
     with open_catalog(settings) as catalog:
         for name in ucms:
@@ -42,6 +46,8 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
                     emit_json(_gap(gap))
                 continue
             emit(f"{name}: {len(found):,} missing" + (f", {len(gone):,} gone for good" if with_gone else ""))
+            if why := doubt(catalog.last_runs(name)):
+                emit(f"  there may be more: {why}")
             for line in gap_lines(gap.gap for gap in found):
                 emit(f"  {line}")
             for gap in gone:
@@ -54,13 +60,18 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
 @as_json
 @invocation
 def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """The jobs that ran, the newest first. With --json each line is that job's report."""
+    """The jobs that ran, the newest first.
+
+    With --json each line is that job's report, as `run --json` printed it. NEW is what that job brought; ARCHIVED and GAPS are of
+    everything known when it ended.
+    """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
     with open_catalog(settings) as catalog:
         found = [run for name in ucms for run in catalog.last_runs(name, limit)]
+    found.sort(key=lambda run: run.started_at, reverse=True)
     if as_json:
         for run in found:
             emit_json(run.report or _unfinished(run))
@@ -68,27 +79,39 @@ def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) ->
         emit(table(("STARTED", "UCM", "TRIGGER", "STATUS", "EXIT", "NEW", "ARCHIVED", "GAPS"), map(_run_row, found)))
 
 
+def _month(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    from scraper.models import UNDATED, is_month
+
+    if value is None or value == UNDATED or is_month(value):
+        return value
+    raise click.BadParameter("write a month such as 2026-02, or `undated`.")
+
+
 @click.command(epilog="Example: ucm-scraper recordings --month 2026-02 --json")
 @ucm_names
-@click.option("--month", metavar="YYYY-MM", help="Only this month's (or `undated`).")
+@click.option("--month", metavar="YYYY-MM", callback=_month, help="Only this month's; `undated`: those whose time nothing told.")
 @as_json
 @invocation
 def recordings(call: Invocation, names: tuple[str, ...], month: str | None, as_json: bool) -> None:
-    """The recordings that the archive holds."""
+    """The recordings that the archive holds, month by month, by file name.
+
+    Their files lie in the store (`store.url`) under UCM and month unless `store.template` says otherwise.
+    """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if _nothing_yet(settings):
         return
-    from scraper.report import size
-
+    width = max(map(len, ucms))
     with open_catalog(settings) as catalog:
-        for name in ucms:
-            for recording in catalog.recordings(name, month=month):
-                if as_json:
-                    emit_json(_recording(recording))
-                else:
-                    length = f"{_seconds(recording):8.1f} s" if recording.frames is not None else " " * 10
-                    emit(f"{name}  {recording.identity.path}  {length}  {size(recording.size):>9}")
+        held = _in_order(catalog, ucms, month)
+        if as_json:
+            for recording in held:
+                emit_json(_recording(recording))
+            return
+        first = next(held, None)
+        emit(f"{'UCM':<{width}}  {'LENGTH':>10}  {'SIZE':>9}  RECORDING" if first else "Nothing is archived.")
+        for recording in chain([first] if first else [], held):
+            emit(_row(recording, width))
 
 
 @click.command(short_help="Check every stored recording against its hash.", epilog="Example: ucm-scraper verify && echo all hold")
@@ -118,6 +141,21 @@ def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
             all_hold = all_hold and result.holds
             emit(json.dumps(_verified(name, result), ensure_ascii=False) if as_json else _verified_text(name, result))
     raise click.exceptions.Exit(int(ExitCode.COMPLETE if all_hold else ExitCode.GAPS))
+
+
+def _in_order(catalog: Catalog, ucms: list[str], month: str | None) -> Iterator[Recording]:
+    """By UCM, month and name, whatever the order in which they came; a month at a time, so that any number fits in memory."""
+    for name in ucms:
+        for one in catalog.months(name) if month is None else [month]:
+            yield from sorted(catalog.recordings(name, month=one), key=lambda found: (found.identity, found.suffix))
+
+
+def _row(recording: Recording, width: int) -> str:
+    from scraper.report import size
+
+    length = f"{_seconds(recording):,.1f} s" if recording.frames is not None else "-"
+    other = f"  (as {recording.path})" if not recording.path.endswith(f"/{recording.identity.name}") else ""
+    return f"{recording.identity.ucm:<{width}}  {length:>10}  {size(recording.size):>9}  {recording.identity.path}{other}"
 
 
 def _nothing_yet(settings: Settings) -> bool:

@@ -83,8 +83,11 @@ def test_help_names_every_exit_code(call: Call) -> None:
     assert all(f"{code} " in text for code in range(11))
 
 
-@pytest.mark.parametrize("arguments", [("bogus",), ("run", "--bogus"), ("ingest",), ("ingest", "x.tgz"), ("runs", "--limit", "0")])
-def test_a_wrong_call_ends_in_2(call: Call, arguments: tuple[str, ...]) -> None:
+WRONG = ["bogus", "run --bogus", "ingest", "ingest x.tgz", "runs --limit 0", "recordings --month 2026-2", "recordings --month 2026-13"]
+
+
+@pytest.mark.parametrize("arguments", [line.split() for line in WRONG], ids=WRONG)
+def test_a_wrong_call_ends_in_2(call: Call, arguments: list[str]) -> None:
     assert call(*arguments).exit_code == 2
 
 
@@ -235,15 +238,35 @@ def test_the_archive_commands_tell_what_an_ingest_brought(call: Call, make: Any,
     counts = json.loads(ingested.stdout)["recordings"]
     assert (counts["archived"], counts["new"], counts["already"], counts["quarantined"]) == (3, 3, 0, 1)
     lines = call("recordings", "--json").stdout.splitlines()
-    held = sorted((json.loads(line) for line in lines), key=lambda recording: str(recording["path"]))
-    assert len(held) == 3 and held[0]["path"] == f"2026-02/{make.name(0)}" and held[0]["seconds"] == 0.5
-    assert call("recordings", "--month", "2025-01").stdout == ""
-    assert call("recordings").stdout.count(".wav") == 3
+    held = [json.loads(line) for line in lines]
+    assert [recording["path"] for recording in held] == [f"2026-02/{make.name(number)}" for number in range(3)]
+    assert held[0]["seconds"] == 0.5
+    assert call("recordings", "--month", "2025-01", "--json").stdout == ""
+    assert call("recordings", "--month", "2025-01").stdout == "Nothing is archived.\n"
+    header, *rows = call("recordings").stdout.splitlines()
+    assert header.split() == ["UCM", "LENGTH", "SIZE", "RECORDING"]
+    assert rows[2].split() == ["one", "0.5", "s", "8.0", "kB", f"2026-02/{make.name(2)}"]
     (gap,) = [json.loads(line) for line in call("gaps", "--json").stdout.splitlines()]
     assert (gap["reason"], gap["attempts"]) == ("undecodable", 1)
     assert "undecodable (1)" in call("gaps", "--all").stdout
     assert json.loads(call("runs", "--json").stdout)["trigger"] == "ingest"
     assert re.search(r"one\s+ingest\s+gaps\s+3\s+3\s+3\s+1", call("runs").stdout)
+
+
+@pytest.mark.usefixtures("config")
+def test_recordings_come_by_month_and_name_whatever_came_first(call: Call, make: Any, tmp_path: Path) -> None:
+    def member(path: str, seed: int) -> Any:
+        return make.member(path, make.gsff(seed))
+
+    paths = ["2026-03/auto-1772500000-1-2.wav", "undated/x.wav", f"2026-02/{make.name(1)}", f"2026-02/{make.name(0)}"]
+    (tmp_path / "all.tgz").write_bytes(make.tgz([member(path.removeprefix("undated/"), seed) for seed, path in enumerate(paths)]))
+    call("ingest", "all.tgz", "--ucm", "one")
+    (tmp_path / "all.tgz").write_bytes(make.tgz([member(paths[3], 9)]))
+    call("ingest", "all.tgz", "--ucm", "one")
+    found = [line.split("kB  ")[1] for line in call("recordings").stdout.splitlines()[1:]]
+    first, version, *rest = found
+    assert [first, *rest] == [paths[3], paths[2], paths[0], paths[1]]
+    assert re.fullmatch(rf"{re.escape(paths[3])}  \(as one/2026-02/.*~[0-9a-f]{{8}}\.wav\)", version)
 
 
 @pytest.mark.usefixtures("config")

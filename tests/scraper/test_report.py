@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scraper import report as reports
+from scraper.catalog import Run
 from scraper.errors import PersonNeeded
 from scraper.models import Counts, Gap, GapReason, Identity, RecordingClass, Report, Source, Status, Trigger
 
@@ -56,6 +57,36 @@ def test_as_text_shows_the_error_and_an_unknown_expectation() -> None:
     failed.error = {"kind": "NetworkError", "message": "Nobody answers.", "remedy": "Check the address."}
     text = reports.as_text(failed)
     assert "Nobody answers." in text and "→ Check the address." in text and "expected not known" in text
+
+
+def run(trigger: str = "manual", status: str = "gaps", error: str | None = None, expected: int | None = 3) -> Run:
+    found = report()
+    found.recordings.expected, found.notes = expected, ["The PBX lists nothing."]
+    found.error = {"kind": "X", "message": error, "remedy": ""} if error else None
+    return Run("r", "head-office", trigger, None, None, "2026-02-06T12:00:00Z", None, status, 3, found.as_json())
+
+
+RUNNING = replace(run(), report=None, status="running")
+
+
+@pytest.mark.parametrize(
+    ("runs", "says"),
+    [
+        ([run()], None),
+        ([run("ingest", expected=None), run()], None),
+        ([run(), run(error="Nobody answers.")], None),
+        ([], "no run has asked"),
+        ([run("ingest")], "no run has asked"),
+        ([run(error="Nobody answers."), run()], "failed: Nobody answers."),
+        ([run("schedule", "stopped", expected=None)], "was stopped"),
+        ([run(expected=None)], "could not tell what should exist. The PBX lists nothing."),
+        ([RUNNING], "has not ended yet"),
+        ([replace(RUNNING, status="failed")], "was killed"),
+    ],
+)
+def test_doubt_is_about_the_last_run_that_asked_the_pbx(runs: list[Run], says: str | None) -> None:
+    found = reports.doubt(runs)
+    assert found is None if says is None else found is not None and says in found
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (423816, "423.8 kB"), (999_999, "1.0 MB"), (2**40, "1.1 TB")])
