@@ -74,6 +74,9 @@ class Store(Protocol):
     def place(self, incoming: Incoming, path: str) -> bool:
         """Put a sealed file in its place, whole; False, with nothing changed, where the place is taken. Lasts after :meth:`sync` only."""
 
+    def replace(self, incoming: Incoming, path: str) -> None:
+        """Put a sealed file in the place of another, in one step. Lasts after :meth:`sync` only."""
+
     def sync(self, paths: list[str]) -> None:
         """Make what was placed at these paths last."""
 
@@ -258,6 +261,14 @@ class LocalStore:
                 incoming.path = None
         incoming.discard()
         return True
+
+    def replace(self, incoming: Incoming, path: str) -> None:
+        """See :meth:`Store.replace`."""
+        assert isinstance(incoming, LocalFile)
+        assert incoming.path is not None
+        with writing("The store"):
+            incoming.path.replace(self.root / path)
+        incoming.path = None
 
     def sync(self, paths: list[str]) -> None:
         """See :meth:`Store.sync`."""

@@ -11,9 +11,10 @@ from sqlalchemy import and_, select
 from converters.interface import KnownLayout
 from converters.signature import ANY, certainty
 from scraper.catalog.database import Database, now
+from scraper.catalog.gaps import OpenGap, gap_of
 from scraper.catalog.recordings import Recording, identity_columns, identity_of, recording_of
-from scraper.catalog.schema import calibrations, recordings
-from scraper.models import Identity
+from scraper.catalog.schema import calibrations, gaps, recordings
+from scraper.models import GapReason, Identity
 
 CalibrationVerdict = Literal["confirmed", "contradicted", "undecided"]
 
@@ -70,6 +71,13 @@ class Calibrations(Database):
         with self.reading() as connection:
             rows = connection.execute(query.order_by(recordings.c.id.desc())).mappings()
             return [recording_of(row) for row in rows]
+
+    def undecodable_in_quarantine(self, ucm: str, limit: int = -1) -> list[OpenGap]:
+        """Gaps whose bytes went to quarantine because they could not be decoded, also closed ones, the newest first; ``limit`` < 0: all."""
+        mine = and_(gaps.c.ucm == ucm, gaps.c.quarantine_path.is_not(None), gaps.c.reason == GapReason.UNDECODABLE.value)
+        with self.reading() as connection:
+            rows = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(limit)).mappings()
+            return [gap_of(row) for row in rows]
 
     def confirm(self, identifiers: Sequence[int]) -> None:
         """The layout in which these recordings were decoded has been confirmed since."""

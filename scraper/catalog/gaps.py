@@ -87,7 +87,7 @@ class Gaps(Database):
 
     def _gaps(self, condition: ColumnElement[bool]) -> list[OpenGap]:
         with self.reading() as connection:
-            return [_gap(row) for row in connection.execute(select(gaps).where(condition).order_by(gaps.c.id)).mappings()]
+            return [gap_of(row) for row in connection.execute(select(gaps).where(condition).order_by(gaps.c.id)).mappings()]
 
 
 def _is(identity: Identity) -> ColumnElement[bool]:
@@ -102,7 +102,8 @@ def _between(earlier: str, later: str) -> timedelta:
     return datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
 
 
-def _gap(row: RowMapping) -> OpenGap:
+def gap_of(row: RowMapping) -> OpenGap:
+    """The gap in a row."""
     history = ("first_seen", "last_seen", "attempts", "gone_at", "closed_at", "closed_as", "quarantine_path", "source_sha256")
     gap = Gap(identity_of(row), GapReason(row["reason"]), row["detail"], row["remedy"])
     return OpenGap(gap, **{name: row[name] for name in history})
