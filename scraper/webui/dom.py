@@ -71,6 +71,12 @@ async def click(page: Page, button: Button) -> Click:
     return Click(result)
 
 
+async def is_there(page: Page, button: Button) -> bool:
+    """Whether ``button`` shows, enabled or not."""
+    there: bool = await page.evaluate(script("return find(want).length > 0;"), button.as_argument())
+    return there
+
+
 async def button_names(page: Page) -> list[str]:
     """The names of the page's own buttons, for an error that helps."""
     names: list[str] = await page.evaluate(

@@ -16,7 +16,7 @@ from playwright.async_api import Error as PlaywrightError
 from scraper.budget import SignInBudget
 from scraper.errors import BrowserFailed, PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.tls import Certificate
-from scraper.webui import evidence, sidebar
+from scraper.webui import dom, evidence, sidebar
 from scraper.webui.browser import LaunchOptions, as_browser_failure, launched
 from scraper.webui.guard import Guard, Judge
 from scraper.webui.kept import KeptSession
@@ -70,7 +70,7 @@ class WebUi:
         found, first = await self._look_for_recordings(self._page, by_sidebar=False)
         while found is not Showing.WANTED:
             if found not in (Showing.SIGN_IN, Showing.CAPTCHA):
-                raise self._lost(found)
+                raise await self._lost(found)
             if self.sign_ins >= MOST_SIGN_INS:
                 raise SessionEnded
             self._access.kept.forget()
@@ -154,17 +154,18 @@ class WebUi:
         await showing(page, None, self._access.patience.answer)
         return True
 
-    def _lost(self, found: Showing) -> ScraperError:
+    async def _lost(self, found: Showing) -> ScraperError:
         if found is Showing.EXTRA and self.sign_ins:
             return SecondFactorRequired()
-        what = (
-            "the web UI opened, but not its Recordings page"
-            if found is Showing.SHELL
-            else "neither the sign-in form nor the web UI appeared"
-        )
+        if found is Showing.SHELL:
+            names = ", ".join(repr(name) for name in await dom.button_names(self._page)) or "none"
+            what = f"the web UI opened, but not its Recordings page; the buttons that show are: {names}"
+        else:
+            what = "neither the sign-in form nor the web UI appeared"
         return PageNotAsExpected(
             f"Asked for {ROUTE}, {what}.",
             remedy="If the web UI speaks another language, set `web.labels.download_all`; look at the screenshot.",
+            showing=found,
         )
 
 
