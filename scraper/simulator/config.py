@@ -37,7 +37,7 @@ class SimulatorConfig:
 
     # in which form it hands recordings out (field guide 3 and 4)
     gsff: Literal["all", "none", "mixed"] = "all"
-    gsff_layout: Literal["length8", "bare8", "riff44", "alaw8"] = "length8"
+    gsff_layout: Literal["length8", "bare8", "bare16", "riff44", "alaw8", "ulaw16", "inverted8"] = "length8"
     single: Literal["riff", "gsff"] = "riff"
     recapi: Literal["riff", "gsff"] = "riff"
     archive_paths: Literal["month", "dir", "none", "absolute"] = "month"

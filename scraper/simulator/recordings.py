@@ -51,8 +51,8 @@ class Recording:
         """Bytes as the PBX keeps and lists it."""
         if self.body == "empty":
             return 0
-        header = 44 if self.gsff in (None, "riff44") else 8
-        return header + self.frames * (1 if self.gsff == "alaw8" else 2)
+        header = 44 if self.gsff is None else int(self.gsff.lstrip("abcdefghijklmnopqrstuvwxyz"))
+        return header + self.frames * (1 if self.gsff in ("alaw8", "ulaw16") else 2)
 
     def samples(self) -> Samples:
         """What a phone would play."""
@@ -70,7 +70,7 @@ class Recording:
 
     @property
     def sha256(self) -> str:
-        """Hash of the canonical WAV that the archive must hold in the end (but for ``alaw8``, which loses precision)."""
+        """Hash of the canonical WAV that the archive must hold in the end (but for ``alaw8`` and ``ulaw16``, which lose precision)."""
         return hashlib.sha256(self.riff()).hexdigest()
 
 
@@ -95,16 +95,27 @@ def encode_alaw(samples: Samples) -> bytes:
     return np.asarray(np.where(samples >= 0, code | 0x80, code) ^ 0x55, dtype=np.uint8).tobytes()
 
 
+def encode_ulaw(samples: Samples) -> bytes:
+    """G.711 µ-law of 16-bit samples."""
+    magnitude = np.minimum(np.abs(samples.astype(np.int32)), 32635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    code = (exponent << 4) | (magnitude >> (exponent + 3) & 0x0F)
+    return np.asarray(~np.where(samples < 0, code | 0x80, code) & 0xFF, dtype=np.uint8).tobytes()
+
+
 def encode_gsff(samples: Samples, layout: str) -> bytes:
     """GSFF in one of the layouts it might have (field guide 4).
 
-    ``length8``: magic, u32 payload length, s16le. ``bare8``: magic, four bytes that say nothing, s16le (as claimed).
-    ``riff44``: RIFF under the other magic. ``alaw8``: as ``length8``, but G.711 A-law.
+    ``length8``: magic, u32 payload length, s16le. ``bare8``: magic, four bytes that say nothing, s16le (as claimed); ``bare16``: twelve
+    such bytes. ``riff44``: RIFF under the other magic. ``alaw8``: as ``length8``, but G.711 A-law. ``ulaw16``: as ``bare16``, but
+    G.711 µ-law. ``inverted8``: as ``bare8``, with each sample's bits turned over, which sounds the same and is not.
     """
     if layout == "riff44":
         return _riff(samples.tobytes(), b"GSFF")
-    if layout == "bare8":
-        return b"GSFF\x01\x00\x40\x1f" + samples.tobytes()
+    if layout in ("bare8", "inverted8"):
+        return b"GSFF\x01\x00\x40\x1f" + (~samples if layout == "inverted8" else samples).tobytes()
+    if layout in ("bare16", "ulaw16"):
+        return b"GSFF\x02\x00\x40\x1f" + bytes(range(0xA0, 0xA8)) + (encode_ulaw(samples) if layout == "ulaw16" else samples.tobytes())
     data = encode_alaw(samples) if layout == "alaw8" else samples.tobytes()
     return struct.pack("<4sI", b"GSFF", len(data)) + data
 

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from converters import BytesSource
+from converters.calibrate import calibrate
 from scraper.models import class_of, month_in_name
 from scraper.simulator.config import SimulatorConfig
 from scraper.simulator.recordings import Generator, encode_alaw, pick
@@ -54,16 +56,26 @@ def test_the_same_seed_makes_the_same_recordings():
     assert first[0].stored() != other[0].stored()
 
 
-@pytest.mark.parametrize("layout", ["length8", "bare8", "riff44", "alaw8"])
+@pytest.mark.parametrize("layout", ["length8", "bare8", "bare16", "riff44", "alaw8", "ulaw16", "inverted8"])
 def test_gsff_has_its_magic_and_the_size_that_is_listed(layout):
     recording = generate(gsff_layout=layout)[0]
     data = recording.stored()
     assert (data[:4], len(data)) == (b"GSFF", recording.size)
-    header = {"riff44": 44, "alaw8": 8}.get(layout, 8)
-    if layout != "alaw8":
+    header = {"riff44": 44, "bare16": 16}.get(layout, 8)
+    if layout in ("length8", "bare8", "bare16", "riff44"):
         assert data[header:] == recording.samples().tobytes()
     if layout in ("length8", "alaw8"):
         assert struct.unpack("<I", data[4:8])[0] == len(data) - 8
+
+
+@pytest.mark.parametrize(
+    ("layout", "found"),
+    [("bare8", "8/s16le"), ("bare16", "16/s16le"), ("riff44", "44/s16le"), ("alaw8", "8/alaw"), ("ulaw16", "16/ulaw"), ("inverted8", None)],
+)
+def test_gsff_is_what_its_layout_says_when_compared_with_riff(layout, found):
+    recording = generate(gsff_layout=layout)[0]
+    verdict = calibrate(BytesSource(recording.stored()), BytesSource(recording.riff()))
+    assert getattr(verdict, "layout", None) == (f"gsff/{found}/8000/1" if found else None)
 
 
 def test_a_stock_recording_is_riff_whose_size_tells_its_seconds():
