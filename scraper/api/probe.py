@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+from scraper import menus
 from scraper.api.client import Client, Surroundings, open_api
 from scraper.errors import (
     AnswerNotAsExpected,
     ApiBlocked,
     ApiOff,
     CertificateUntrusted,
+    ExitCode,
     GoneAtPbx,
     NotUnderstood,
     PinMismatch,
     ScraperError,
+    ServerError,
     SignInError,
+    Throttled,
     TlsHandshakeFailed,
 )
 from scraper.settings import Ucm
@@ -25,29 +29,31 @@ _NOBODY = "auto-0000000000-permission-test.wav"
 #: Seconds by which a PBX's clock may be off before it is worth a word.
 _CLOCK_SECONDS = 120.0
 
-_SETTINGS = "Value-added Features (newer: Integrations) → API Configuration → HTTPS API Settings (New)"
-_PERMISSIONS = f"{_SETTINGS} → the API user → API interface permissions"
 _MENUS = {
-    "network": "System Settings → HTTP Server",
-    "certificate": "System Settings → HTTP Server",
-    "switched on": _SETTINGS,
-    "address permitted": f"{_SETTINGS} → Permitted IP(s); System Settings → HTTP Server → Permitted IP(s)",
-    "API user": _SETTINGS,
-    "call records": f"{_PERMISSIONS} → cdrapi",
-    "recordings": f"{_PERMISSIONS} → Recordings → recapi",
-    "clock": "System Settings → Time Settings",
+    "network": menus.HTTP_SERVER,
+    "certificate": menus.HTTP_SERVER,
+    "switched on": menus.API,
+    "address permitted": menus.PERMITTED,
+    "API user": menus.API,
+    "call records": f"{menus.PERMISSIONS} → cdrapi",
+    "recordings": f"{menus.PERMISSIONS} → Recordings → recapi",
+    "clock": menus.TIME,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    """One layer: whether it works (None: not tried, or not known), what was found, where in the PBX's UI it is set, and what to do."""
+    """One layer: whether it works (None: not tried, or not known), what was found, where in the PBX's UI it is set, and what to do.
+
+    ``exit_code`` is the documented one of a failure, else 0.
+    """
 
     layer: str
     ok: bool | None
     cause: str
     menu: str
     remedy: str = ""
+    exit_code: int = 0
 
 
 def probe(ucm: Ucm, surroundings: Surroundings) -> list[ProbeStep]:
@@ -72,7 +78,7 @@ def _up_to(error: ScraperError) -> list[ProbeStep]:
     for layer in _MENUS:
         before = not any(step.ok is False for step in steps)
         if layer == failed:
-            steps.append(_step(layer, False, error.message, error.remedy))
+            steps.append(_failed(layer, error))
         else:
             steps.append(_step(layer, True if before else None, "works" if before else "not tried"))
     return steps
@@ -82,7 +88,7 @@ def _layer(error: ScraperError) -> str:
     match error:
         case TlsHandshakeFailed() | CertificateUntrusted() | PinMismatch():
             return "certificate"
-        case ApiOff() | AnswerNotAsExpected():
+        case ApiOff() | AnswerNotAsExpected() | Throttled() | ServerError():
             return "switched on"
         case ApiBlocked():
             return "address permitted"
@@ -102,7 +108,7 @@ def _permission(client: Client, layer: str) -> ProbeStep:
     except (GoneAtPbx, NotUnderstood):
         pass  # permitted, and not there
     except ScraperError as error:
-        return _step(layer, False, error.message, error.remedy)
+        return _failed(layer, error)
     return _step(layer, True, "permitted")
 
 
@@ -112,8 +118,13 @@ def _clock(ahead: float | None) -> ProbeStep:
     if abs(ahead) <= _CLOCK_SECONDS:
         return _step("clock", True, "agrees with this machine's")
     text = f"the PBX's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
-    return _step("clock", False, text, "Set a time server on the PBX, and check this machine's clock.")
+    remedy = "Set a time server on the PBX, and check this machine's clock."
+    return ProbeStep("clock", False, text, _MENUS["clock"], remedy, int(ExitCode.GAPS))
 
 
-def _step(layer: str, ok: bool | None, cause: str, remedy: str = "") -> ProbeStep:
-    return ProbeStep(layer, ok, cause, _MENUS[layer], remedy)
+def _step(layer: str, ok: bool | None, cause: str) -> ProbeStep:
+    return ProbeStep(layer, ok, cause, _MENUS[layer])
+
+
+def _failed(layer: str, error: ScraperError) -> ProbeStep:
+    return ProbeStep(layer, False, error.message, _MENUS[layer], error.remedy, int(error.exit_code))
