@@ -1,4 +1,4 @@
-"""Re-reads every stored recording against its catalogued hash."""
+"""Re-reads every stored recording against its catalogued hash, and has the jobs that follow fetch again what was lost."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from itertools import islice
 from typing import Protocol
 
 from scraper.catalog import Catalog, Recording
-from scraper.models import Identity
+from scraper.models import Gap, GapReason, Identity
 from scraper.store import Store
 
 _THREADS = 4
 _AHEAD = 64
+_DETAILS = {"missing": "its file is gone from the store", "changed": "its file in the store is not what was stored"}
+#: What can be done about each kind of harm.
+WHAT_NOW = {
+    "missing": "The next `ucm-scraper run` fetches it again, where the PBX still has it; else restore it from a backup of the store.",
+    "changed": "The next `ucm-scraper run` fetches it again, where the PBX still has it; else restore it from a backup of the store. See"
+    " that the disk is sound and nobody else writes there.",
+    "unreadable": "Check the disk, and the file's owner and permissions; then run `ucm-scraper verify` again.",
+}
 
 
 class VerifyProgress(Protocol):
@@ -62,6 +70,24 @@ def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: Ver
                 if progress is not None:
                     progress.recording(recording.size)
     return result
+
+
+def note_lost(catalog: Catalog, store: Store, ucm: str, result: VerifyResult) -> None:
+    """Open a gap for each recording that is missing or changed, so that the next job fetches it again.
+
+    A gap that was opened so before is closed where the file is right again, from a backup. The caller holds the UCM's lock; each recording
+    is looked at once more under it, for a job may have put it right since, or have been moving it just then.
+    """
+    before = {found.gap.identity: found.gap for found in catalog.open_gaps(ucm) if found.gap.detail in _DETAILS.values()}
+    for identity in dict.fromkeys((*result.missing, *result.changed, *before)):
+        verdicts = {_judge(store, one) for one in catalog.find_recordings(identity) if one.state == "archived"}
+        wrong = next((kind for kind in _DETAILS if kind in verdicts), None)
+        if wrong is not None:
+            gap = Gap(identity, GapReason.CORRUPT, _DETAILS[wrong], WHAT_NOW[wrong])
+            if gap != before.get(identity):
+                catalog.record_gap(gap)
+        elif identity in before and verdicts == {"ok"}:
+            catalog.close_gap(identity, "archived")
 
 
 def _chunks(recordings: Iterable[Recording], size: int) -> Iterator[list[Recording]]:

@@ -1,8 +1,7 @@
-"""Commands that read the archive: what is open (``gaps``), what ran, what is held, and whether it still is what was stored."""
+"""Commands that read the catalog: what is open (``gaps``), what ran, what is held."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,10 @@ import click
 
 from scraper.cli.context import Invocation, as_json, catalog_file, chosen, invocation, open_catalog, ucm_names
 from scraper.cli.output import emit, emit_json, table
-from scraper.errors import ExitCode
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog, OpenGap, Recording, Run
     from scraper.settings import Settings
-    from scraper.verify import VerifyResult
 
 
 @click.command(short_help="What is missing, why, and what to do.", epilog="Example: ucm-scraper gaps --all --json")
@@ -114,35 +111,6 @@ def recordings(call: Invocation, names: tuple[str, ...], month: str | None, as_j
             emit(_row(recording, width))
 
 
-@click.command(short_help="Check every stored recording against its hash.", epilog="Example: ucm-scraper verify && echo all hold")
-@ucm_names
-@as_json
-@invocation
-def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
-    """Read every stored recording again and compare it with its catalogued hash.
-
-    Exit code 0 only if all hold; 3 where one is missing, changed or can't be read.
-    """
-    settings = call.settings(secrets=False)
-    ucms = chosen(settings, names)
-    from scraper import verify as verification
-    from scraper.store import open_store
-
-    all_hold = True
-    with open_catalog(settings) as catalog:
-        store = open_store(settings.store, catalog)
-        for name in ucms:
-            progress = call.progress(settings)
-            progress.phase("verifying")
-            try:
-                result = verification.verify(catalog, store, name, progress)
-            finally:
-                progress.done()
-            all_hold = all_hold and result.holds
-            emit(json.dumps(_verified(name, result), ensure_ascii=False) if as_json else _verified_text(name, result))
-    raise click.exceptions.Exit(int(ExitCode.COMPLETE if all_hold else ExitCode.GAPS))
-
-
 def _in_order(catalog: Catalog, ucms: list[str], month: str | None) -> Iterator[Recording]:
     """By UCM, month and name, whatever the order in which they came; a month at a time, so that any number fits in memory."""
     for name in ucms:
@@ -225,22 +193,3 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "call_time": recording.call_time,
         "run_id": recording.run_id,
     }
-
-
-def _verified(name: str, result: VerifyResult) -> dict[str, Any]:
-    bad = {"missing": result.missing, "changed": result.changed, "unreadable": result.unreadable}
-    return {
-        "schema": 1,
-        "ucm": name,
-        "holds": result.holds,
-        "checked": result.checked,
-        "ok": result.ok,
-        **{kind: [identity.path for identity in found] for kind, found in bad.items()},
-    }
-
-
-def _verified_text(name: str, result: VerifyResult) -> str:
-    lines = [f"{name}: {result.ok:,} of {result.checked:,} recordings hold"]
-    for kind in ("missing", "changed", "unreadable"):
-        lines += [f"  {kind}: {identity.path}" for identity in getattr(result, kind)]
-    return "\n".join(lines)

@@ -19,6 +19,7 @@ from scraper import job, log
 from scraper.cli.app import cli
 from scraper.cli.context import Invocation
 from scraper.errors import Busy, NetworkError, ScraperError
+from scraper.lock import job_lock
 from scraper.models import Report, Trigger
 
 CONFIG = """
@@ -281,7 +282,28 @@ def test_verify_ends_in_0_only_while_all_hold(call: Call, make: Any, tmp_path: P
     found = json.loads(result.stdout)
     assert result.exit_code == 3
     assert (found["holds"], found["ok"], len(found["missing"]), len(found["changed"])) == (False, 1, 1, 1)
-    assert "1 of 3" in call("verify").stdout
+    text = call("verify").stdout
+    assert "1 of 3" in text and text.count("→ The next `ucm-scraper run` fetches it again") == 2
+    assert {gap["reason"] for gap in map(json.loads, call("gaps", "--json").stdout.splitlines())} == {"corrupt"}
+
+
+@pytest.mark.usefixtures("config")
+def test_verify_notes_nothing_while_a_job_holds_the_ucm(call: Call, make: Any, tmp_path: Path) -> None:
+    (tmp_path / "all.tgz").write_bytes(make.tgz(make.recordings(1)))
+    call("ingest", "all.tgz", "--ucm", "one")
+    recordings_in(tmp_path / "data" / "recordings")[0].unlink()
+    with job_lock(tmp_path / "data", "one"):
+        result = call("verify", "--ucm", "one")
+    assert result.exit_code == 3 and "once it has ended" in result.stdout
+    assert call("gaps", "--json").stdout == ""
+
+
+@pytest.mark.usefixtures("config")
+def test_verify_of_an_empty_archive_says_so_and_ends_in_0(call: Call, make: Any, tmp_path: Path) -> None:
+    (tmp_path / "all.tgz").write_bytes(make.tgz([]))
+    call("ingest", "all.tgz", "--ucm", "one")
+    result = call("verify")
+    assert (result.exit_code, result.stdout) == (0, "one: nothing is archived yet\ntwo: nothing is archived yet\n")
 
 
 def test_what_only_reads_needs_no_secret(call: Call, config: Path) -> None:

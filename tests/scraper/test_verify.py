@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from scraper.verify import verify
+from scraper.models import Gap, GapReason, Identity, RecordingClass
+from scraper.verify import note_lost, verify
 
 
 def test_an_untouched_archive_holds(shop: Any, make: Any) -> None:
@@ -38,6 +40,54 @@ def test_each_kind_of_damage_is_told_apart(shop: Any, make: Any) -> None:
     assert {identity.name for identity in result.changed} == {make.name(1), make.name(2)}
     assert [identity.name for identity in result.unreadable] == [make.name(3)]
     assert len(seen) == 5
+
+
+def harm(shop: Any, make: Any) -> Callable[[], list[tuple[str, GapReason]]]:
+    """Three recordings, one lost and one changed; gives what verifying and noting leaves as open gaps."""
+    shop.ingest(make.tgz(make.recordings(3)))
+    folder = shop.store.root / make.UCM / make.MONTH
+    (folder / make.name(0)).unlink()
+    (folder / make.name(1)).write_bytes(b"other")
+
+    def noted() -> list[tuple[str, GapReason]]:
+        note_lost(shop.catalog, shop.store, make.UCM, verify(shop.catalog, shop.store, make.UCM))
+        return [(found.gap.identity.name, found.gap.reason) for found in shop.catalog.open_gaps(make.UCM)]
+
+    return noted
+
+
+def test_what_is_lost_is_noted_as_a_gap_once(shop: Any, make: Any) -> None:
+    noted = harm(shop, make)
+    assert noted() == noted() == [(make.name(0), GapReason.CORRUPT), (make.name(1), GapReason.CORRUPT)]
+    assert [(found.gap.detail, found.attempts) for found in shop.catalog.open_gaps(make.UCM)] == [
+        ("its file is gone from the store", 1),
+        ("its file in the store is not what was stored", 1),
+    ]
+
+
+def test_a_gap_that_verifying_opened_closes_when_a_backup_brought_the_file_back(shop: Any, make: Any) -> None:
+    noted = harm(shop, make)
+    noted()
+    (shop.store.root / make.UCM / make.MONTH / make.name(0)).write_bytes(make.wav(0))
+    assert noted() == [(make.name(1), GapReason.CORRUPT)]
+
+
+def test_what_is_right_by_the_time_it_is_noted_is_no_gap(shop: Any, make: Any) -> None:
+    harm(shop, make)
+    result = verify(shop.catalog, shop.store)
+    folder = shop.store.root / make.UCM / make.MONTH
+    for number in (0, 1):
+        (folder / make.name(number)).write_bytes(make.wav(number))
+    note_lost(shop.catalog, shop.store, make.UCM, result)
+    assert not shop.catalog.open_gaps(make.UCM)
+
+
+def test_a_gap_of_another_kind_on_a_recording_that_holds_stays(shop: Any, make: Any) -> None:
+    shop.ingest(make.tgz(make.recordings(1)))
+    identity = Identity(make.UCM, RecordingClass.MONITOR, make.MONTH, make.name(0))
+    shop.catalog.record_gap(Gap(identity, GapReason.TOO_SHORT, "shorter than its call", ""))
+    note_lost(shop.catalog, shop.store, make.UCM, verify(shop.catalog, shop.store))
+    assert len(shop.catalog.open_gaps(make.UCM)) == 1
 
 
 def test_a_link_in_place_of_a_recording_is_not_followed(shop: Any, make: Any) -> None:

@@ -1,0 +1,93 @@
+"""The command ``verify``: whether the stored files still are what was stored, and what now where they aren't."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_names
+from scraper.cli.output import emit
+from scraper.errors import Busy, ExitCode
+
+if TYPE_CHECKING:
+    from scraper.catalog import Catalog
+    from scraper.settings import Settings
+    from scraper.store import Store
+    from scraper.verify import VerifyResult
+
+_BUSY = "A job is at work on this UCM: once it has ended, run `ucm-scraper verify` again, so that what was lost is fetched."
+
+
+@click.command(short_help="Check every stored recording against its hash.", epilog="Example: ucm-scraper verify && echo all hold")
+@ucm_names
+@as_json
+@invocation
+def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
+    """Read every stored recording again and compare it with its catalogued hash.
+
+    Exit code 0 only if all hold; 3 where one is missing, changed or can't be read. What is missing or changed is a gap from then on: the
+    next `ucm-scraper run` fetches it again where the PBX still has it.
+    """
+    settings = call.settings(secrets=False)
+    ucms = chosen(settings, names)
+    from scraper import verify as verification
+    from scraper.store import open_store
+
+    all_hold = True
+    with open_catalog(settings) as catalog:
+        store = open_store(settings.store, catalog)
+        for name in ucms:
+            progress = call.progress(settings)
+            progress.phase("verifying")
+            try:
+                result = verification.verify(catalog, store, name, progress)
+            finally:
+                progress.done()
+            all_hold = all_hold and result.holds
+            noted = _note_lost(settings, catalog, store, name, result)
+            emit(json.dumps(_verified(name, result), ensure_ascii=False) if as_json else "\n".join(_verified_lines(name, result, noted)))
+    raise click.exceptions.Exit(int(ExitCode.COMPLETE if all_hold else ExitCode.GAPS))
+
+
+def _verified(name: str, result: VerifyResult) -> dict[str, Any]:
+    bad = {"missing": result.missing, "changed": result.changed, "unreadable": result.unreadable}
+    return {
+        "schema": 1,
+        "ucm": name,
+        "holds": result.holds,
+        "checked": result.checked,
+        "ok": result.ok,
+        **{kind: [identity.path for identity in found] for kind, found in bad.items()},
+    }
+
+
+def _note_lost(settings: Settings, catalog: Catalog, store: Store, name: str, result: VerifyResult) -> bool:
+    """Note what was lost as gaps, but not while a job holds the UCM, for it may be moving files; whether it was done."""
+    from scraper import verify
+    from scraper.lock import job_lock
+
+    try:
+        with job_lock(settings.data_dir, name):
+            verify.note_lost(catalog, store, name, result)
+    except Busy:
+        return False
+    return True
+
+
+def _verified_lines(name: str, result: VerifyResult, noted: bool) -> Iterator[str]:
+    if result.checked == 0:
+        yield f"{name}: nothing is archived yet"
+        return
+    yield f"{name}: {result.ok:,} of {result.checked:,} recordings hold"
+    from scraper.verify import WHAT_NOW
+
+    for kind, what_now in WHAT_NOW.items():
+        found = getattr(result, kind)
+        yield from (f"  {kind}: {identity.path}" for identity in found)
+        if found:
+            yield f"  → {what_now}"
+    if not (noted or result.holds):
+        yield f"  → {_BUSY}"
