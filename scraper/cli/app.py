@@ -13,9 +13,9 @@ from scraper.errors import ExitCode
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _EPILOG = """\b
-Exit codes: 0 complete · 1 internal error · 2 usage or configuration · 3 gaps remain, or stopped ·
-4 sign-in refused · 5 a person is needed · 6 UCM unreachable or not trusted · 7 web UI not as expected ·
-8 storage · 9 another job holds this UCM · 10 safety stop."""
+Exit codes: 0 complete · 1 internal error · 2 usage or configuration ·
+3 gaps remain, not known what should exist, or stopped · 4 sign-in refused · 5 a person is needed ·
+6 UCM unreachable or not trusted · 7 web UI not as expected · 8 storage · 9 another job holds this UCM · 10 safety stop."""
 
 
 class App(click.Group):
@@ -47,12 +47,13 @@ class App(click.Group):
 @click.version_option(package_name="ucm-recording-scraper")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> None:
-    """Keep a copy of every call recording that a Grandstream UCM holds, and prove that nothing is missing.
+    """Keep a copy of every call recording that a Grandstream UCM (its PBX) holds, and prove that nothing is missing.
 
     \b
     See it work:      ucm-scraper demo
     Set it up:        ucm-scraper config init, fill in config.yaml, ucm-scraper config check
     Fetch now:        ucm-scraper run
+    See what's what:  ucm-scraper gaps · runs · recordings · verify
     """
     ctx.obj = Invocation(config, verbose - quiet)
     ctx.obj.start_log()

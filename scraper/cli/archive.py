@@ -53,7 +53,9 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
 
 @click.command(epilog="Example: ucm-scraper runs --ucm head-office --limit 5")
 @ucm_names
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many of each UCM, the newest first.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many of each UCM, the newest first."
+)
 @as_json
 @invocation
 def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -84,7 +86,7 @@ def _month(_context: click.Context, _parameter: click.Parameter, value: str | No
     raise click.BadParameter("write a month such as 2026-02, or `undated`.")
 
 
-@click.command(epilog="Example: ucm-scraper recordings --month 2026-02 --json")
+@click.command(short_help="The recordings that the archive holds.", epilog="Example: ucm-scraper recordings --month 2026-02 --json")
 @ucm_names
 @click.option("--month", metavar="YYYY-MM", callback=_month, help="Only this month's; `undated`: those whose time nothing told.")
 @as_json

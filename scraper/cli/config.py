@@ -25,10 +25,13 @@ def config() -> None:
     """Check, show or start the configuration."""
 
 
-@config.command(epilog="Example: ucm-scraper --config /etc/ucm-scraper/config.yaml config check")
+@config.command(short_help="Name every problem at once.", epilog="Example: ucm-scraper --config /etc/ucm-scraper/config.yaml config check")
 @invocation
 def check(call: Invocation) -> None:
-    """Validate the configuration and name every problem at once. Exit code 2 where there is one."""
+    """Validate the configuration and name every problem at once. Exit code 2 where there is one.
+
+    Nothing is connected to: whether address and password are right shows at the first `ucm-scraper run`.
+    """
     settings = call.settings()
     _check_places(settings)
     emit(f"The configuration is valid. UCMs: {', '.join(settings.ucms)}.")
@@ -36,7 +39,7 @@ def check(call: Invocation) -> None:
         emit(f"warning: {warning}")
 
 
-@config.command(epilog="Example: ucm-scraper config show")
+@config.command(short_help="Show every value that counts, and where it comes from.", epilog="Example: ucm-scraper config show")
 @as_json
 @invocation
 def show(call: Invocation, as_json: bool) -> None:
@@ -49,10 +52,10 @@ def show(call: Invocation, as_json: bool) -> None:
         emit("\n".join(_tree(settings, leaves)))
 
 
-@config.command(epilog="Example: ucm-scraper config init config.yaml")
+@config.command(short_help="Write a commented starter.", epilog="Example: ucm-scraper config init config.yaml")
 @click.argument("path", type=click.Path(path_type=Path), default="config.yaml")
 def init(path: Path) -> None:
-    """Write a commented starter to PATH (config.yaml unless given). What exists is not overwritten."""
+    """Write a commented starter to PATH (config.yaml unless given), readable by you alone. What exists is not overwritten."""
     from scraper.settings import sample
 
     try:

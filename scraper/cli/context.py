@@ -94,5 +94,11 @@ def open_catalog(settings: Settings) -> Catalog:
 
 
 #: Options that several commands share.
-ucm_names = click.option("--ucm", "names", multiple=True, metavar="NAME", help="Only this UCM; may be repeated. Unless given: all.")
+ucm_names = click.option(
+    "--ucm",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this UCM, by its name in the configuration; may be repeated. Unless given: all.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, for programs.")

@@ -92,16 +92,16 @@ def run(call: Invocation, names: tuple[str, ...], as_json: bool, dry_run: bool) 
     epilog="Example: ucm-scraper ingest allCdrRecordFiles.tgz --ucm head-office",
 )
 @click.argument("archive", type=click.Path(path_type=Path))
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM that the archive comes from.")
+@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM that the archive comes from, by its name in the configuration.")
 @as_json
 @invocation
 def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
-    """Take in a .tgz or .tar that somebody downloaded by hand from the UCM's Recordings page.
+    """Take in a .tgz or .tar that somebody downloaded by hand from the UCM's Recordings page (Download All there).
 
-    Its recordings are checked, converted and stored as those of a job are; what the archive already holds is not
-    stored twice.
+    Its recordings are checked, converted and stored as `run` does it; what is held already is not stored twice. Exit code 3 where
+    the file was not whole, or recordings of this UCM are still missing.
     """
-    settings = call.settings()
+    settings = call.settings(secrets=False)
     ucms = chosen(settings, [name])
     from scraper import job
 
@@ -109,12 +109,13 @@ def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
 
 
 @click.command(short_help="Sign in by hand, for CAPTCHA or second factor.", epilog="Example: ucm-scraper login --ucm head-office")
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM to sign in to.")
+@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM to sign in to, by its name in the configuration.")
 @invocation
 def login(call: Invocation, name: str) -> None:
     """Sign in by hand in a visible browser, where the UCM asks for a CAPTCHA or a second factor.
 
-    The session is kept, so that the jobs that follow need no person while the UCM lets it live. Needs a screen.
+    The session is kept under data_dir, so that the jobs that follow need no person while the UCM lets it live. Needs a screen: run it
+    on a desktop with the same data_dir, or over `ssh -X`.
     """
     settings = call.settings()
     chosen(settings, [name])

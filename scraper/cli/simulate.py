@@ -26,15 +26,18 @@ class _WithFaults(click.Command):
 
 
 @click.command(cls=_WithFaults, epilog="Example: ucm-scraper simulate --recordings 100 --fault archive_cut=0.6 > config.yaml")
-@click.option("--port", type=click.IntRange(0, 65535), default=8089, show_default=True, help="Where it listens on this machine; 0: any.")
-@click.option("--recordings", type=click.IntRange(0), default=24, show_default=True, help="How many recordings it holds.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE", help="A fault from the start; may be repeated.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), default=8089, show_default=True, help="Where it listens on this machine; 0: any."
+)
+@click.option("--recordings", metavar="N", type=click.IntRange(0), default=24, show_default=True, help="How many recordings it holds.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE", help="One of the faults below, from the start; may be repeated.")
 @as_json
 @invocation
 def simulate(_call: Invocation, port: int, recordings: int, faults: tuple[str, ...], as_json: bool) -> None:
-    """Run the simulated UCM until it is stopped (Ctrl-C). It listens on 127.0.0.1 only.
+    """Run a simulated UCM until it is stopped (Ctrl-C), to try things out without a PBX. It listens on 127.0.0.1 only.
 
-    On stdout it prints a configuration that fits it, to be used as it is.
+    On stdout it prints a configuration that fits it: put that into a config.yaml, and in a second terminal let `ucm-scraper run` work on
+    it.
     """
     from scraper.simulator import SimulatorConfig, run_forever
     from scraper.simulator.faults import parse

@@ -306,11 +306,13 @@ def test_verify_of_an_empty_archive_says_so_and_ends_in_0(call: Call, make: Any,
     assert (result.exit_code, result.stdout) == (0, "one: nothing is archived yet\ntwo: nothing is archived yet\n")
 
 
-def test_what_only_reads_needs_no_secret(call: Call, config: Path) -> None:
+def test_what_asks_no_pbx_needs_no_secret(call: Call, config: Path, make: Any, tmp_path: Path) -> None:
     config.write_text(CONFIG.replace("hunter2-never-shown", "'${NO_SUCH_VARIABLE}'"))
     for command in (("gaps",), ("runs",), ("recordings",), ("config", "show")):
         assert call(*command).exit_code == 0
     assert "no catalog yet" in call("verify").stderr
+    (tmp_path / "all.tgz").write_bytes(make.tgz(make.recordings(1)))
+    assert call("ingest", "all.tgz", "--ucm", "one").exit_code == 0
     for command in (("run",), ("config", "check")):
         assert "NO_SUCH_VARIABLE is not set" in call(*command).stderr
 
