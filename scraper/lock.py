@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,15 +43,46 @@ def job_lock(data_dir: Path, ucm: str) -> Iterator[None]:
         os.close(handle)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a UCM: its process, and since when (UTC text)."""
+
+    pid: int
+    since: str
+
+
+def holder(data_dir: Path, ucm: str) -> Holder | None:
+    """Who says that it holds the lock and is alive; None where nobody does. Takes no lock, and so keeps nobody from taking it."""
+    try:
+        said = _said((data_dir / "locks" / f"{component(ucm)}.lock").read_bytes())
+        if said is None:
+            return None
+    except OSError:
+        return None
+    try:
+        os.kill(said.pid, 0)
+    except PermissionError:
+        return said  # it lives, and is somebody else's
+    except (OSError, OverflowError):
+        return None
+    return said
+
+
+def _said(data: bytes) -> Holder | None:
+    try:
+        found = json.loads(data)
+        return Holder(int(found["pid"]), str(found["since"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def _write(handle: int, text: str) -> None:
     os.ftruncate(handle, 0)
     os.pwrite(handle, text.encode(), 0)
 
 
 def _busy(ucm: str, handle: int) -> Busy:
-    try:
-        holder = json.loads(os.pread(handle, 4096, 0))
-        pid, since = int(holder["pid"]), str(holder["since"])
-    except (ValueError, KeyError, TypeError):
+    said = _said(os.pread(handle, 4096, 0))
+    if said is None:
         return Busy(f"Another job holds {ucm}.", ucm=ucm)
-    return Busy(f"Another job (pid {pid}) has held {ucm} since {since}.", ucm=ucm, pid=pid, since=since)
+    return Busy(f"Another job (pid {said.pid}) has held {ucm} since {said.since}.", ucm=ucm, pid=said.pid, since=said.since)

@@ -77,8 +77,11 @@ class Store(Protocol):
     def replace(self, incoming: Incoming, path: str) -> None:
         """Put a sealed file in the place of another, in one step. Lasts after :meth:`sync` only."""
 
+    def move(self, path: str, to: str) -> None:
+        """Put a stored file in another's place, or a free one, in one step. Lasts after :meth:`sync` only."""
+
     def sync(self, paths: list[str]) -> None:
-        """Make what was placed at these paths last."""
+        """Make what was placed at these paths, or moved from them, last."""
 
     def exists(self, path: str) -> bool:
         """Whether something is there."""
@@ -118,6 +121,11 @@ def open_store(settings: StoreSettings, catalog: Database) -> LocalStore:
         raise store.vanished("has the marker of another store")
     store.check_free()
     return store
+
+
+def is_known(catalog: Database) -> bool:
+    """Whether a job has used a store with this catalog: then the store must be there, with its marker."""
+    return catalog.get_meta(_META_KEY) is not None
 
 
 def folder_of(url: str) -> Path:
@@ -269,6 +277,12 @@ class LocalStore:
         with writing("The store"):
             incoming.path.replace(self.root / path)
         incoming.path = None
+
+    def move(self, path: str, to: str) -> None:
+        """See :meth:`Store.move`."""
+        with writing("The store"):
+            self._make((self.root / to).parent)
+            (self.root / path).replace(self.root / to)
 
     def sync(self, paths: list[str]) -> None:
         """See :meth:`Store.sync`."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, asc, case, desc, func, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.database import Database, now
@@ -21,6 +22,11 @@ CallSource = Literal["api", "csv", "push"]
 
 _PAGE = 1000
 _BATCH = 2000
+
+#: How to sort, and what is beyond the last that was read.
+_Order = tuple[Callable[..., Any], Callable[..., Any]]
+_OLDEST_FIRST: _Order = (asc, operator.gt)
+_NEWEST_FIRST: _Order = (desc, operator.lt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,10 @@ class Calls(Database):
         """Those of the window with their files, oldest first; read page by page, so that any number fits in memory."""
         return self._calls(_window(ucm, since, until))
 
+    def newest_calls(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
+        """The same of one UCM, newest first; calls whose start could not be read come last."""
+        return self._calls(_window(ucm, since, until), _NEWEST_FIRST)
+
     def calls_without_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
         """Answered calls that name no recording and for which the PBX has not been asked yet: on some firmware only that tells."""
         return self._calls(and_(_window(ucm, since, until), _ANSWERED, ~_NAMES_FILES, calls.c.asked_at.is_(None)))
@@ -136,13 +146,14 @@ class Calls(Database):
             row = connection.execute(select(func.count(), answered, silent).select_from(calls).where(window)).one()
             return CallCounts(row[0], row[1], row[2], connection.scalar(files) or 0)
 
-    def _calls(self, condition: ColumnElement[bool]) -> Iterator[StoredCall]:
+    def _calls(self, condition: ColumnElement[bool], order: _Order = _OLDEST_FIRST) -> Iterator[StoredCall]:
+        direction, beyond = order
         place = tuple_(calls.c.start, calls.c.id)
-        query: Select[Any] = select(calls).where(condition).order_by(calls.c.start, calls.c.id).limit(_PAGE)
+        query: Select[Any] = select(calls).where(condition).order_by(direction(calls.c.start), direction(calls.c.id)).limit(_PAGE)
         last: tuple[str, int] | None = None
         while True:
             with self.reading() as connection:
-                rows = connection.execute(query.where(place > last) if last else query).mappings().all()
+                rows = connection.execute(query.where(beyond(place, last)) if last else query).mappings().all()
                 files = _files_of(connection, [row["id"] for row in rows])
             for row in rows:
                 yield StoredCall(**{name: row[name] for name in _STORED}, files=tuple(files.get(row["id"], ())))
