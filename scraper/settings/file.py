@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.", remedy="Correct its permissions.") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start + 1}).", remedy="Save it as UTF-8.") from error
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start + 1:,}).", remedy="Save it as UTF-8.") from error
 
 
 def read_yaml(text: str, where: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
         ("extension 1001, month 2026-02", "extension 1001, month 2026-02"),
         ("run 6aaf9793d62841f5b60d837cae3e6c7c", "run 6aaf9793d62841f5b60d837cae3e6c7c"),
         ("1" * 32, "***11"),
+        ("Another job (pid 1234567) holds it", "Another job (pid 1234567) holds it"),
         (f"pin sha256//{'12345+' * 7}x=", f"pin sha256//{'12345+' * 7}x="),
     ],
 )
