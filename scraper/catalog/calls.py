@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, asc,
 from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.database import Database, now
-from scraper.catalog.schema import call_files, calls
+from scraper.catalog.schema import call_files, calls, recordings
 from scraper.cdr import Call, CallFile
-from scraper.models import RecordingClass, utc
+from scraper.models import UNDATED, RecordingClass, utc
 
 CallSource = Literal["api", "csv", "push"]
 
@@ -126,6 +126,19 @@ class Calls(Database):
         """Answered calls that name no recording and for which the PBX has not been asked yet: on some firmware only that tells."""
         return self._calls(and_(_window(ucm, since, until), _ANSWERED, ~_NAMES_FILES, calls.c.asked_at.is_(None)))
 
+    def archived_files(self, ucm: str, found: Sequence[StoredCall]) -> set[tuple[RecordingClass, str, str]]:
+        """Which of the recordings that these calls name are archived: (class, month, name).
+
+        Where a call gives no month, the months around its start are looked through, and ``undated``.
+        """
+        names = {file.name for call in found for file in call.files}
+        months = {month for call in found for file in call.files for month in _months(call, file)}
+        columns = (recordings.c["class"], recordings.c.month, recordings.c.name)
+        known = and_(recordings.c["class"].in_(list(_CLASSES)), recordings.c.month.in_(months), recordings.c.name.in_(names))
+        query = select(*columns).where(recordings.c.ucm == ucm, known, recordings.c.state == "archived")
+        with self.reading() as connection:
+            return {(_CLASSES[klass], month, name) for klass, month, name in connection.execute(query)}
+
     def call_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[NamedFile]:
         """Every recording that a call names, once for each call that does; streamed from one consistent state: read it to the end soon."""
         columns = (call_files.c["class"], call_files.c.month, call_files.c.name, call_files.c.seconds, call_files.c.size)
@@ -169,6 +182,16 @@ _KEY = ("ucm", "session", "acct_id", "start", "src", "dst", "twin")
 
 _ANSWERED = or_(func.upper(calls.c.disposition) == "ANSWERED", func.coalesce(calls.c.talk_seconds, 0) > 0)
 _NAMES_FILES = select(call_files.c.id).where(call_files.c.call_id == calls.c.id).correlate(calls).exists()
+
+
+def _months(call: StoredCall, file: CallFile) -> Iterable[str]:
+    if file.month:
+        return (file.month,)
+    try:
+        first = date.fromisoformat(call.start[:10]).replace(day=1)
+    except ValueError:
+        return (UNDATED,)
+    return (UNDATED, *(f"{first + timedelta(days=days):%Y-%m}" for days in (-1, 0, 31)))
 
 
 def _told_better() -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
     """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
-    if _nothing_yet(settings):
+    if nothing_yet(settings):
         return
     from scraper.report import doubt, gap_lines
 
@@ -66,7 +66,7 @@ def runs(call: Invocation, names: tuple[str, ...], limit: int, as_json: bool) ->
     """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
-    if _nothing_yet(settings):
+    if nothing_yet(settings):
         return
     with open_catalog(settings) as catalog:
         found = [run for name in ucms for run in catalog.last_runs(name, limit)]
@@ -98,7 +98,7 @@ def recordings(call: Invocation, names: tuple[str, ...], month: str | None, as_j
     """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
-    if _nothing_yet(settings):
+    if nothing_yet(settings):
         return
     width = max(map(len, ucms))
     with open_catalog(settings) as catalog:
@@ -128,7 +128,7 @@ def _row(recording: Recording, width: int) -> str:
     return f"{recording.identity.ucm:<{width}}  {length:>10}  {size(recording.size):>9}  {recording.identity.path}{other}"
 
 
-def _nothing_yet(settings: Settings) -> bool:
+def nothing_yet(settings: Settings) -> bool:
     """Before the first job there is no catalog, and a command that reads doesn't make one."""
     file = catalog_file(settings)
     if file is None or file.exists():
