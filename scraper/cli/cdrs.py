@@ -17,6 +17,7 @@ from scraper.errors import ConfigError
 if TYPE_CHECKING:
     from scraper.catalog import Catalog, StoredCall
     from scraper.cdr import CallFile
+    from scraper.models import RecordingClass
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 #: Calls whose recordings are looked up together.
@@ -73,10 +74,11 @@ def _calls(catalog: Catalog, name: str, since: date | None, until: date | None) 
         held = catalog.archived_files(name, batch)
         anywhere = {(klass, bare) for klass, _, bare in held}
         for leg in batch:
-            yield (
-                leg,
-                [(file.klass, file.month, file.name) in held if file.month else (file.klass, file.name) in anywhere for file in leg.files],
-            )
+            yield leg, [(file.klass, file.month, file.name) in held or _monthless(file) in anywhere for file in leg.files]
+
+
+def _monthless(file: CallFile) -> tuple[RecordingClass, str] | None:
+    return None if file.month else (file.klass, file.name)
 
 
 def _row(ucm: str, width: int, cells: tuple[str, ...]) -> str:

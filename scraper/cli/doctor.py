@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ def doctor(call: Invocation, name: str, print_pin: bool, as_json: bool) -> None:
     With --print-pin: {"schema": 1, "ucm", "address", "verified": false, "subject", "names", "issuer", "not_before",
       "not_after", "key", "sha256", "pin", "configured_pin"}.
     """
-    settings = call.settings()
+    settings = call.settings(secrets=not print_pin)
     chosen(settings, [name])
     from scraper import doctor as examination
 
@@ -68,10 +67,8 @@ def doctor(call: Invocation, name: str, print_pin: bool, as_json: bool) -> None:
 
 
 def _width() -> int:
-    """The terminal's, or what COLUMNS says."""
-    return max(
-        _NARROWEST, min(shutil.get_terminal_size((_WIDTH, 0)).columns if os.isatty(1) or "COLUMNS" in os.environ else _WIDTH, _WIDEST)
-    )
+    """The terminal's, or what COLUMNS says, within reason."""
+    return max(_NARROWEST, min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST))
 
 
 def _table(found: Checkup, width: int) -> Iterator[str]:

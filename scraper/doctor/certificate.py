@@ -61,14 +61,15 @@ class Shown:
         )
         return "\n".join(
             [
-                f"This is the certificate that {self.address} shows now. It is NOT VERIFIED: somebody in between could show another.",
-                "Compare its SHA-256 with the one that a browser shows on a network that you trust, or that the PBX's own",
-                "web UI shows, before you put the pin into the configuration.",
+                f"The certificate that {self.address} shows now, NOT VERIFIED:",
+                "somebody in between could show another. Before you put its pin into the",
+                "configuration, compare the SHA-256 with the one that the PBX's own web UI shows,",
+                "or a browser on a network that you trust.",
                 "",
                 *(f"  {name:<9}{value}" for name, value in rows),
-                *(["  The PBX offers old ciphers or weak keys only: no browser can work with it."] if self.weak else []),
+                *(["  The PBX offers old ciphers or weak keys only: no browser works with it."] if self.weak else []),
                 "",
-                f"{self._compared()} For ucms.{self.ucm} in the configuration:",
+                f"{self._compared()} The line under ucms.{self.ucm} in the configuration:",
                 "",
                 f'    tls: {{pin: "{found.pin}"}}',
             ]

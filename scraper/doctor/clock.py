@@ -72,7 +72,7 @@ def clock(ahead: float | None, zone: ZoneInfo, sightings: Iterable[Sighting]) ->
     if wrong:
         remedy = "Set time server and zone on the PBX, check this machine's clock, and set `timezone` of this UCM to the PBX's zone."
         return Step(Layer.CLOCK, Result.FAILED, "; ".join(wrong), menus.TIME, remedy, int(ExitCode.GAPS))
-    agreed = f"the zone {zone.key} agrees with the newest {len(sample)}" if sample else f"the zone {zone.key} could not be compared"
+    agreed = f"the zone {zone.key} agrees with the newest calls' times" if sample else f"the zone {zone.key} could not be checked yet"
     if ahead is None:
         told = "the PBX doesn't tell its time"
         return Step.ok(Layer.CLOCK, f"{told}; {agreed}") if sample else Step.skipped(Layer.CLOCK, f"{told}; {agreed}")

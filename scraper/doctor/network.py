@@ -26,7 +26,7 @@ def network(url: str) -> Step:
         return Step.failed(Layer.NETWORK, error)
     took = (time.monotonic() - began) * 1000
     also = f", one of {len(addresses)} addresses of {host}," if len(addresses) > 1 else "" if answered == host else f" ({host})"
-    return Step.ok(Layer.NETWORK, f"{answered}{also} answers on port {port} within {took:.0f} ms")
+    return Step.ok(Layer.NETWORK, f"{answered}{also} answers on port {port} within {max(took, 1):.0f} ms")
 
 
 def resolve(host: str, port: int, seconds: float) -> list[str]:
