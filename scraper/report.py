@@ -61,10 +61,10 @@ def gap_lines(gaps: Iterable[Gap], shown: int | None = None) -> Iterator[str]:
 
 
 def doubt(runs: Iterable[Run]) -> str | None:
-    """Why more may be missing than is known: the last job that asked the PBX, of ``runs`` (the newest first), could not tell."""
-    last = next((run for run in runs if run.trigger != Trigger.INGEST), None)
+    """Why more may be missing than is known: the last job that asked the PBX for all, of ``runs`` (the newest first), could not tell."""
+    last = next((run for run in runs if run.trigger != Trigger.INGEST and not (run.since or run.until)), None)
     if last is None:
-        return "no run has asked this UCM yet what should exist."
+        return "none of its last jobs asked this UCM for all that it has."
     if last.report is None:
         return f"the run of {last.started_at} {'has not ended yet' if last.status == 'running' else 'was killed'}."
     if error := last.report["error"]:
