@@ -1,7 +1,8 @@
 """What the headers of one PBX's GSFF files have in common: how a file is known to be like one whose layout was calibrated.
 
 A signature is hex, ``??`` for each byte that differs from file to file. Which bytes those are nobody has documented (field guide 4), so
-that they are found by comparing headers: in whole words of four bytes, because a length or a time first differs in its low bytes only.
+that they are found by comparing headers of files that were calibrated: in whole words of four bytes, because a length or a time first
+differs in its low bytes only.
 """
 
 from __future__ import annotations
@@ -18,18 +19,17 @@ _MAGIC = b"GSFF"
 ANY = _MAGIC.hex()
 
 
-def signature(head: bytes, size: int, others: Iterable[bytes] = ()) -> str:
-    """The signature of a file of ``size`` bytes whose header is ``head``, and of other files' headers that are of the same kind.
+def signature(head: bytes, size: int, alike: Iterable[str] = ()) -> str:
+    """The signature of a file of ``size`` bytes whose header is ``head``, and of files of other signatures that have its layout.
 
     Words that differ among them are left open, and such as could be a length of this file.
     """
-    head = head[:MAX_BYTES]
-    alike = [other[: len(head)] for other in others if len(other) >= len(head)]
+    head, others = head[:MAX_BYTES], [other for other in alike if len(other) >= 2 * min(len(head), MAX_BYTES)]
     parts = [ANY]
     for at in range(len(_MAGIC), len(head), _WORD):
         word = head[at : at + _WORD]
-        varies = any(other[at : at + _WORD] != word for other in alike) or _could_be_length(word, size)
-        parts.append("??" * len(word) if varies else word.hex())
+        varies = any(other[2 * at : 2 * (at + len(word))] != word.hex() for other in others)
+        parts.append("??" * len(word) if varies or _could_be_length(word, size) else word.hex())
     return "".join(parts)
 
 

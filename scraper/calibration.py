@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from converters.calibrate import Confirmed, Contradiction, Undecided, Verdict, calibrate
 from converters.gsff import CLAIMED_HEADER, MAGIC
-from converters.interface import FileSource, KnownLayout, Source
+from converters.interface import FileSource, KnownLayout, Options, Source, Undecodable, decode
 from converters.signature import MAX_BYTES, recognise, signature
 from converters.speech import windows
 from scraper.catalog import CalibrationTry, Catalog, Recording
@@ -22,8 +22,8 @@ from scraper.originals import OriginalLost, original, stored_file, unproved_orig
 from scraper.quarantine import Quarantine
 from scraper.store import Store
 
-#: How far back a sample is looked for, in files; how many of these a signature is made of; how many are looked at for silence.
-_AMONG, _MOST_ALIKE, _MOST_HEARD = 200, 50, 10
+#: How far back a sample is looked for, in files; how many of these are looked at for silence.
+_AMONG, _MOST_HEARD = 200, 10
 #: Seconds of sound that make a sample, and that make a good one.
 _LEAST_SECONDS, _GOOD_SECONDS = 0.5, (3.0, 300.0)
 #: After so many comparisons in a row that said nothing, there is none for a while.
@@ -92,7 +92,7 @@ class Calibration:
             return
         tried, known = {one.identity for one in tries}, self._catalog.known_layouts(self._ucm)
         for form in self._forms():
-            if form.identity not in tried and self._is_unconfirmed(form, known):
+            if form.identity not in tried and self._is_open(form, known):
                 yield form
 
     def _forms(self) -> list[_Form]:
@@ -116,18 +116,17 @@ class Calibration:
         except OSError as error:
             raise OriginalLost(f"its file in quarantine can't be read: {error.strerror}") from error
 
-    def _head(self, form: _Form) -> bytes:
-        """The beginning of its bytes; nothing where they are lost."""
+    def _is_open(self, form: _Form, known: tuple[KnownLayout, ...]) -> bool:
+        """Whether its layout isn't confirmed, or it is refused in the confirmed one."""
         try:
             with self._opened(form) as source:
-                return source.read(0, MAX_BYTES)
+                head = source.read(0, MAX_BYTES)
+                found = recognise(head, known)
+                if form.recording is None and found is not None and found.layout is not None:
+                    return _is_refused(source, known)
+                return head.startswith(MAGIC) and (found is None or found.layout is None)
         except OriginalLost:
-            return b""
-
-    def _is_unconfirmed(self, form: _Form, known: tuple[KnownLayout, ...]) -> bool:
-        head = self._head(form)
-        found = recognise(head, known)
-        return head.startswith(MAGIC) and (found is None or found.layout is None)
+            return False
 
     def _has_sound(self, form: _Form) -> bool:
         try:
@@ -155,22 +154,24 @@ class Calibration:
     def _remember(self, form: _Form, source: Source, verdict: Verdict) -> str | None:
         believed = form.recording.layout if form.recording else None
         layout = verdict.layout if isinstance(verdict, Confirmed) else None
-        known = recognise(source.read(0, MAX_BYTES), self._catalog.known_layouts(self._ucm))
-        if isinstance(verdict, Contradiction) and known and known.layout:
+        known = self._catalog.known_layouts(self._ucm)
+        found = recognise(source.read(0, MAX_BYTES), known)
+        if isinstance(verdict, Contradiction) and found and found.layout:
             verdict = Undecided(f"{verdict.detail}; its layout was confirmed before, so that these may be two recordings")
         header = int((layout or believed or f"gsff/{CLAIMED_HEADER}").split("/")[1])
         head = source.read(0, min(header, MAX_BYTES))
-        sign = signature(head, source.size, self._heads_like(form))
+        sign = signature(head, source.size, [one.signature for one in known if layout and one.layout == layout])
         word = {Confirmed: "confirmed", Contradiction: "contradicted", Undecided: "undecided"}[type(verdict)]
         self._catalog.enter_calibration(CalibrationTry(form.identity, word, sign, layout, verdict.detail))  # type: ignore[arg-type]
         return _note(verdict, believed, self._ucm)
 
-    def _heads_like(self, form: _Form) -> list[bytes]:
-        """The headers of other files that seem to be of its kind."""
-        layout = form.recording.layout if form.recording else None
-        alike = [other for other in self._forms() if (other.recording.layout if other.recording else None) == layout]
-        heads = [self._head(other) for other in alike[:_MOST_ALIKE]]
-        return [head for head in heads if head.startswith(MAGIC)]
+
+def _is_refused(source: Source, known: tuple[KnownLayout, ...]) -> bool:
+    try:
+        decode(source, Options(known_layouts=known))
+    except Undecodable:
+        return True
+    return False
 
 
 def _note(verdict: Verdict, believed: str | None, ucm: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scraper.cli import archive, cdrs, config, doctor, files, run, simulate, verify
+from scraper.cli import archive, cdrs, config, doctor, files, reconvert, run, simulate, verify
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
 
@@ -62,6 +62,6 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 for _command in (
     *(run.demo, run.run, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
-    *(files.convert, files.inspect, simulate.simulate, config.config),
+    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
 ):
     cli.add_command(_command)
