@@ -24,12 +24,13 @@ from scraper.inflate import ArchiveLimits, Inflated, Stopped, not_an_archive
 from scraper.models import is_month
 from scraper.names import clean
 
-__all__ = ["Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
+__all__ = ["A_FOLDER", "Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
 
 _BLOCK = 512
 _END_MARK = bytes(_BLOCK)
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"L", b"K", b"x", b"X", b"g"
-_WITHOUT_DATA = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"5": "a folder", b"6": "a named pipe"}
+A_FOLDER = "a folder"
+_WITHOUT_DATA = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"5": A_FOLDER, b"6": "a named pipe"}
 _FILES = {b"0", b"\0", b"7"}
 _PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=\n]{1,256})=")
 
@@ -39,6 +40,13 @@ class _CutShort(Exception):
 
     def __init__(self, why: str = "the archive was cut short") -> None:
         super().__init__(why)
+
+
+class _Damaged(_CutShort):
+    """What came makes no sense: it may be wrong before that as well."""
+
+    def __init__(self) -> None:
+        super().__init__("a member's header is damaged")
 
 
 class PiecesSource:
@@ -105,9 +113,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A member that is not delivered, and why."""
+    """A member that is not delivered, and why; ``name``, ``month`` and ``size`` as a :class:`Member`'s."""
 
     name: str
+    month: str | None
+    size: int
     why: str
 
 
@@ -134,8 +144,8 @@ def read(
 class Archive:
     """Members in the order in which they arrive.
 
-    After iteration ``damage`` says in a sentence why something may be missing, or is None; ``stopped`` whether ``stop`` ended it;
-    ``complete`` is true only where the archive's own end was seen and its checksum held.
+    After iteration ``damage`` says in a sentence why something may be missing, or is None; ``corrupt`` whether also what was delivered may
+    be wrong; ``stopped`` whether ``stop`` ended it; ``complete`` is true only where the archive's own end was seen and its checksum held.
 
     Iterating raises :class:`~scraper.errors.NotAnArchive` (evidence ``kind``: html, json, empty, zip, …), whatever the stream raises,
     after all members that were whole by then, and :class:`~scraper.errors.StorageError` where ``work_dir`` can't be written.
@@ -151,6 +161,7 @@ class Archive:
         self._finished = False
         self._members = 0
         self._global = _Extended()
+        self._corrupt = False
         self.stopped = False
 
     def __enter__(self) -> Self:
@@ -163,6 +174,11 @@ class Archive:
     def damage(self) -> str | None:
         """Why something may be missing or wrong."""
         return self._bytes.damage or self._damage
+
+    @property
+    def corrupt(self) -> bool:
+        """Whether members that were delivered may be wrong: a checksum failed, or damage shows and no checksum clears the members."""
+        return self._bytes.corrupt or self._corrupt
 
     @property
     def complete(self) -> bool:
@@ -181,6 +197,10 @@ class Archive:
             self._finished = True
         except Stopped:
             self.stopped = True
+        except _Damaged as damage:
+            self._damage = str(damage)
+            self._read_out()
+            self._corrupt = not self._bytes.checked
         except _CutShort as end:
             self._damage = str(end)
 
@@ -225,14 +245,18 @@ class Archive:
             except tarfile.HeaderError:
                 if not self._end_mark:
                     raise self._bad_header(block) from None
-            for _ in self._bytes.pieces(self._limits.unpacked_bytes):
-                pass  # bytes after the end are nobody's; reading on shows whether the stream ends well
+            self._read_out()
             return None
+
+    def _read_out(self) -> None:
+        """Whatever comes now is nobody's; reading on shows whether the stream ends well, and its checksum holds."""
+        for _ in self._bytes.pieces(self._limits.unpacked_bytes):
+            pass
 
     def _judged(self, header: tarfile.TarInfo) -> tarfile.TarInfo:
         self._members += 1
         if header.size < 0:
-            raise _CutShort("a member's header is damaged")
+            raise _Damaged
         if self._members > self._limits.members:
             raise _CutShort(f"the archive has more than {self._limits.members} members")
         return header
@@ -241,21 +265,21 @@ class Archive:
         if len(block) < _BLOCK and not self._bytes.checked:
             return _CutShort()
         kind = sniff(block)
-        return not_an_archive(kind) if self._members == 0 and kind != "tar" else _CutShort("a member's header is damaged")
+        return not_an_archive(kind) if self._members == 0 and kind != "tar" else _Damaged()
 
     # Members.
 
     def _next_item(self, header: tarfile.TarInfo, extended: _Extended) -> Member | Skipped:
         name, month, untrusted = _judge_path(extended.path or header.name, self._limits.name_chars)
         if header.type in _WITHOUT_DATA:
-            return Skipped(name, _WITHOUT_DATA[header.type])
+            return Skipped(name, month, 0, _WITHOUT_DATA[header.type])
         size = header.size if extended.size is None else extended.size
         if header.type == tarfile.GNUTYPE_SPARSE:
             self._skip_sparse_map()
         why = self._refusal(header, extended, size)
         if why:
             self._skip(size)
-            return Skipped(name, why)
+            return Skipped(name, month, size, why)
         return Member(name, month, size, self._content(size), untrusted or extended.untrusted)
 
     def _refusal(self, header: tarfile.TarInfo, extended: _Extended, size: int) -> str | None:

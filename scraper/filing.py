@@ -18,6 +18,7 @@ from typing import Self
 from scraper.catalog import Catalog, Recording
 from scraper.errors import StoreUnwritable
 from scraper.models import Identity
+from scraper.names import split_extension, with_mark
 from scraper.store import Incoming, Store
 
 #: Recordings filed together; the first of them waits at most so many seconds for the others.
@@ -39,16 +40,16 @@ class Filed(Enum):
 class Parcel:
     """A sealed file with what the catalog is to say of it; ``recording.path`` and ``suffix`` are decided by :class:`Filing`.
 
-    ``versions``: what :meth:`Catalog.find_recordings` found of its identity, if it was asked. ``name``: the file's name where it isn't
-    the identity's. ``original``: the PBX's own bytes, kept beside it. Afterwards ``filed`` says what became of it, ``note`` what a person
-    should know of its name.
+    ``versions``: what :meth:`Catalog.find_recordings` found of its identity, if it was asked. ``original``: the PBX's own bytes, kept
+    beside it. ``doubted``: what is stored of it may be lost. Afterwards ``filed`` says what became of it, ``note`` what a person should
+    know of its name.
     """
 
     recording: Recording
     file: Incoming
-    name: str | None = None
     original: Incoming | None = None
     versions: list[Recording] | None = None
+    doubted: bool = False
     filed: Filed | None = None
     note: str | None = None
     adopted: bool = field(default=False, repr=False)
@@ -147,12 +148,14 @@ class Filing:
         # What was found before packing still holds: nobody else files for this UCM.
         changed = parcel.versions is None or recording.identity in self._filed
         versions = self._catalog.find_recordings(recording.identity) if changed else parcel.versions or []
-        if any(version.sha256 == recording.sha256 for version in versions):
+        if same := next((version for version in versions if version.sha256 == recording.sha256), None):
             parcel.filed = Filed.ALREADY
+            if parcel.doubted:
+                self._restore(parcel, same)
             return False
         mark = suffix = recording.sha256[:8] if versions else ""
         for number in count(2):
-            place = self._store.path_for(recording.identity, name=parcel.name, mark=mark)
+            place = self._store.path_for(recording.identity, name=stored_name(recording), mark=mark)
             original_path = f"{place.path}.original" if parcel.original is not None else None
             parcel.adopted = self._lies_at(place.path, recording.sha256)
             usable = parcel.adopted or not self._store.exists(place.path)
@@ -166,6 +169,17 @@ class Filing:
         elif place.shortened:
             parcel.note = f"{recording.identity.path}: stored as {place.path}, because its name is too long."
         return True
+
+    def _restore(self, parcel: Parcel, lost: Recording) -> None:
+        """Put a stored file back that is there no more, or has other bytes now, which are kept beside it; its original likewise."""
+        wanted = [(parcel.file, lost.path, lost.sha256)]
+        if parcel.original is not None and lost.original_path is not None and lost.source_sha256 == parcel.recording.source_sha256:
+            wanted.append((parcel.original, lost.original_path, lost.source_sha256))
+        for file, path, sha256 in wanted:
+            if self._digest(path) != sha256:
+                set_aside(self._store, path)
+                self._store.place(file, path)
+                self._store.sync([path])
 
     def _lies_at(self, path: str, sha256: str) -> bool:
         """Whether this very file is there already, and nobody's: from a lost catalog or a crash."""
@@ -185,6 +199,24 @@ class Filing:
 
     def _digest(self, path: str) -> str | None:
         return digest_or_none(self._store, path)
+
+
+def stored_name(recording: Recording) -> str:
+    """The name of a recording's file: the PBX's own where that says truly what is in it."""
+    stem, extension = split_extension(recording.identity.name)
+    if recording.frames is None:
+        return f"{stem}.{recording.source_format}"
+    return recording.identity.name if extension.lower() == ".wav" else f"{recording.identity.name}.wav"
+
+
+def set_aside(store: Store, path: str) -> None:
+    """Move whatever lies in a stored recording's place, and isn't it, to a free place beside it."""
+    if not store.exists(path):
+        return
+    mark = (digest_or_none(store, path) or "unreadable")[:8]
+    folder, slash, name = path.rpartition("/")
+    beside = (f"{folder}{slash}{with_mark(name, mark if number == 1 else f'{mark}-{number}')}" for number in count(1))
+    store.move(path, next(place for place in beside if not store.exists(place)))
 
 
 def digest_or_none(store: Store, path: str) -> str | None:

@@ -69,13 +69,15 @@ def not_an_archive(kind: str) -> NotAnArchive:
 class Inflated:
     """The unpacked bytes of a stream, in order, for one reader. A context manager: leaving it ends the thread.
 
-    After the end: ``damage`` says in a sentence why the bytes are not all there or not to be trusted, or is None; ``read_bytes`` counts
-    what the stream gave. An error of the stream is raised from :meth:`take` and :meth:`pieces` after the last byte before it.
+    After the end: ``damage`` says in a sentence why the bytes are not all there or not to be trusted, or is None; ``checked`` whether a
+    checksum proved them all; ``corrupt`` whether one failed, or what it covers can't be unpacked. ``read_bytes`` counts what the stream
+    gave. An error of the stream is raised from :meth:`take` and :meth:`pieces` after the last byte before it.
     """
 
     def __init__(self, stream: BinaryIO, limits: ArchiveLimits, stop: threading.Event | None = None) -> None:
         self.damage: str | None = None
         self.checked = False
+        self.corrupt = False
         self.read_bytes = 0
         self._stream = stream
         self._limits = limits
@@ -181,7 +183,7 @@ class Inflated:
             try:
                 block = inflater.decompress(data, _BLOCK_BYTES)
             except igzip_lib.IsalError:  # type: ignore[misc]  # its stubs take the class for an instance
-                self.damage = "the packed data is damaged (gzip)"
+                self.damage, self.corrupt = "the packed data is damaged (gzip)", True
                 return b""
             if block:
                 self._deliver(block)

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from converters.interface import Options, Undecodable
 from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
-from scraper.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
+from scraper.archive import A_FOLDER, Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
 from scraper.catalog import Catalog
-from scraper.filing import Filed, Filing, Parcel, recover
+from scraper.doubts import Doubts
+from scraper.filing import Filed, Filing, Parcel
 from scraper.hands import Hands
 from scraper.models import UNDATED, Gap, GapReason, Identity, Source, class_of, month_in_name
 from scraper.names import split_extension
@@ -38,6 +39,9 @@ _REMEDY = {
     GapReason.UNDECODABLE: "Its bytes are in quarantine; `ucm-scraper inspect` shows the evidence.",
     GapReason.CORRUPT: "Its bytes are in quarantine; the next run fetches it again.",
 }
+_DOUBT = "it came in a damaged archive, and nothing has confirmed it yet"
+_DOUBT_REMEDY = "The copy is kept; the next run fetches it again, and the better copy stays."
+_NOT_TAKEN_REMEDY = "The next run tries to fetch it by itself; else download it by hand."
 
 
 MonthOf = Callable[[str, int], str | None]
@@ -57,7 +61,7 @@ class _Unwatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestContext:
-    """What an ingest works with. The caller holds the UCM's lock.
+    """What an ingest works with. The caller holds the UCM's lock, and has ended with :func:`~scraper.filing.recover` what a crash began.
 
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
     :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
@@ -114,6 +118,9 @@ class Ingest:
         self.outcome = Outcome()
         self._packer = Packer(context.store, context.options, context.source, context.run_id)
         self._filing = Filing(context.catalog, context.store, context.ucm, self._note_filed)
+        self._doubts = Doubts(context.catalog, context.store, {})
+        self._new: list[Identity] = []
+        self._not_taken: dict[Identity, str] = {}
         self._book = threading.Lock()
 
     def run(self, stream: BinaryIO) -> Outcome:
@@ -123,13 +130,13 @@ class Ingest:
         :class:`~scraper.errors.StorageError`; what was stored by then stays stored and catalogued, and counted in :attr:`outcome`.
         """
         context = self.context
-        recover(context.store, context.catalog, context.ucm)
+        self._doubts = Doubts(context.catalog, context.store, context.catalog.doubted(context.ucm))
         with Archive(stream, context.limits, context.work_dir, context.stop) as archive:
             try:
                 with self._filing, Hands(_THREADS, IN_FLIGHT_BYTES) as hands:
                     for item in archive:
                         if isinstance(item, Skipped):
-                            self.outcome.skipped.append((item.name, item.why))
+                            self._skip(item)
                         else:
                             self._hand_over(item, hands)
                         if context.stop.is_set():
@@ -137,6 +144,9 @@ class Ingest:
             finally:
                 self.outcome.bytes_read = archive.read_bytes
                 self.outcome.damage = archive.damage
+                self._record_gaps(corrupt=archive.corrupt)
+            if not archive.corrupt:
+                self.outcome.notes += self._doubts.settle(context.source)
             self.outcome.complete = archive.complete
             self.outcome.stopped = archive.stopped or (context.stop.is_set() and not archive.complete)
         return self.outcome
@@ -149,8 +159,11 @@ class Ingest:
         file.flush()
         size = os.fstat(file.fileno()).st_size
         self.outcome.seen.add(identity)
+        catalog, store = self.context.catalog, self.context.store
+        self._doubts = Doubts(catalog, store, catalog.doubted(identity.ucm, identity))
         with self._filing:
             self._take(Member(identity.name, identity.month, size, SpooledSource(file, size)), identity)
+        self.outcome.notes += self._doubts.settle(self.context.source)
         self.outcome.bytes_read, self.outcome.complete = size, True
         return self.outcome
 
@@ -164,7 +177,26 @@ class Ingest:
         self.outcome.seen.add(identity)
         hands.give(member.in_memory, lambda: self._take(member, identity))
 
-    def _identity(self, member: Member) -> Identity:
+    def _skip(self, item: Skipped) -> None:
+        self.outcome.skipped.append((item.name, item.why))
+        if item.why != A_FOLDER and split_extension(item.name)[1].lower() in _AUDIO_NAMES:
+            identity = self._identity(item)
+            self.outcome.seen.add(identity)
+            self._not_taken[identity] = item.why
+
+    def _record_gaps(self, *, corrupt: bool) -> None:
+        """What has a recording's name and was not taken is missing; what came in a damaged archive is kept, but not believed yet."""
+        found = [
+            Gap(identity, GapReason.CORRUPT, f"in the archive it is {why}, which was not taken", _NOT_TAKEN_REMEDY)
+            for identity, why in self._not_taken.items()
+            if not self.context.catalog.is_archived(identity)
+        ]
+        if corrupt:
+            found += [Gap(identity, GapReason.CORRUPT, _DOUBT, _DOUBT_REMEDY) for identity in self._new]
+        if found:
+            self.context.catalog.record_gaps(found)
+
+    def _identity(self, member: Member | Skipped) -> Identity:
         month = member.month
         if month is None and self.context.months is not None:
             month = self.context.months(member.name, member.size)
@@ -190,7 +222,8 @@ class Ingest:
             self._quarantine(identity, member.source, digest, Suspicion("corrupt", f"In the archive {member.untrusted}."))
             return None
         versions = self.context.catalog.find_recordings(identity)
-        if any(version.source_sha256 == digest for version in versions):
+        doubted = identity in self._doubts
+        if not doubted and any(version.source_sha256 == digest for version in versions):
             with self._book:
                 self.outcome.already += 1
             return None
@@ -199,13 +232,15 @@ class Ingest:
         except Undecodable as error:
             self._quarantine(identity, member.source, digest, Suspicion(error.reason, error.detail, error.evidence))
             return None
-        parcel.versions = versions
+        parcel.versions, parcel.doubted = versions, doubted
+        if doubted:
+            self._doubts.bring(identity, parcel.recording.sha256)
         return parcel
 
     def _quarantine(self, identity: Identity, source: Bytes, digest: str, suspicion: Suspicion) -> None:
         kept = self.context.quarantine.keep(identity, source, digest, suspicion)
         if self.context.catalog.is_archived(identity):
-            note = f"{identity.path}: an untrusted copy is in quarantine; the archive holds a good one."
+            note = f"{identity.path}: an untrusted copy is in quarantine; the archive holds another one."
             with self._book:
                 self.outcome.notes.append(note)
             return
@@ -217,7 +252,9 @@ class Ingest:
 
     def _note_filed(self, parcel: Parcel) -> None:
         with self._book:
-            self.outcome.new += parcel.filed is Filed.NEW
+            if parcel.filed is Filed.NEW:
+                self.outcome.new += 1
+                self._new.append(parcel.recording.identity)
             self.outcome.already += parcel.filed is Filed.ALREADY
             self.outcome.versions += parcel.filed is Filed.VERSION
             if parcel.filed is not Filed.ALREADY:

@@ -15,7 +15,6 @@ from scraper.catalog import Recording
 from scraper.disk import write_all, writing
 from scraper.filing import Parcel
 from scraper.models import Identity, Source
-from scraper.names import split_extension
 from scraper.store import Incoming, Store
 
 _BLOCK_BYTES = 1 << 20
@@ -69,11 +68,10 @@ class Packer:
             source_header=decoded.header if rebuildable else None,
             source_trailer=decoded.trailer if rebuildable else None,
         )
-        return Parcel(recording, file, _wav_name(identity.name), original)
+        return Parcel(recording, file, original)
 
     def _as_it_is(self, identity: Identity, source: Bytes, sha256: str, kind: str) -> Parcel:
-        file = self._copy(identity, source)
-        return Parcel(self._recording(identity, source.size, sha256, kind), file, f"{split_extension(identity.name)[0]}.{kind}")
+        return Parcel(self._recording(identity, source.size, sha256, kind), self._copy(identity, source))
 
     def _copy(self, identity: Identity, source: Bytes) -> Incoming:
         file = self.store.receive(identity.ucm)
@@ -123,8 +121,3 @@ def _blocks(decoded: Decoded) -> Iterable[bytes | memoryview]:
     if isinstance(body, CopiedBody) and isinstance(body.source, PiecesSource):
         return body.source.pieces(body.offset, body.length)
     return decoded.blocks()
-
-
-def _wav_name(name: str) -> str | None:
-    """The name of a file that holds WAV audio: the PBX's own where that says so, else with ``.wav`` after it."""
-    return None if split_extension(name)[1].lower() == ".wav" else f"{name}.wav"

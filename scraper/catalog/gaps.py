@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -58,26 +59,15 @@ class Gaps(Database):
 
         ``gone`` said twice, :data:`GONE_CONFIRMED_AFTER` apart, closes the gap; what was closed so isn't opened by being said again.
         """
-        when = utc(at or datetime.now(UTC)) or now()
         with self.transaction() as connection:
-            found = connection.execute(select(gaps).where(_is(gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
-            gone = gap.reason is GapReason.GONE
-            values = {"reason": gap.reason.value, "detail": gap.detail, "remedy": gap.remedy, "last_seen": when}
-            if quarantined:
-                values |= {"quarantine_path": quarantined.path, "source_sha256": quarantined.source_sha256}
-            if found is None:
-                if not (gone and _closed_as_gone(connection, gap.identity)):
-                    key = identity_columns(gap.identity)
-                    connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=1, gone_at=when if gone else None))
-                return
-            first_gone = found["gone_at"] if gone else None
-            confirmed = first_gone is not None and _between(first_gone, when) >= GONE_CONFIRMED_AFTER
-            closing = {"closed_at": when, "closed_as": "gone"} if confirmed else {}
-            connection.execute(
-                gaps.update()
-                .where(gaps.c.id == found["id"])
-                .values(**values, **closing, attempts=found["attempts"] + 1, gone_at=(first_gone or when) if gone else None)
-            )
+            _record(connection, gap, quarantined, utc(at or datetime.now(UTC)) or now())
+
+    def record_gaps(self, found: Iterable[Gap]) -> None:
+        """The same for many, in one transaction."""
+        when = now()
+        with self.transaction() as connection:
+            for gap in found:
+                _record(connection, gap, None, when)
 
     def close_gap(self, identity: Identity, as_: ClosedAs) -> bool:
         """Close the open gap of a recording; whether there was one."""
@@ -88,6 +78,27 @@ class Gaps(Database):
     def _gaps(self, condition: ColumnElement[bool]) -> list[OpenGap]:
         with self.reading() as connection:
             return [gap_of(row) for row in connection.execute(select(gaps).where(condition).order_by(gaps.c.id)).mappings()]
+
+
+def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, when: str) -> None:
+    found = connection.execute(select(gaps).where(_is(gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
+    gone = gap.reason is GapReason.GONE
+    values = {"reason": gap.reason.value, "detail": gap.detail, "remedy": gap.remedy, "last_seen": when}
+    if quarantined:
+        values |= {"quarantine_path": quarantined.path, "source_sha256": quarantined.source_sha256}
+    if found is None:
+        if not (gone and _closed_as_gone(connection, gap.identity)):
+            key = identity_columns(gap.identity)
+            connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=1, gone_at=when if gone else None))
+        return
+    first_gone = found["gone_at"] if gone else None
+    confirmed = first_gone is not None and _between(first_gone, when) >= GONE_CONFIRMED_AFTER
+    closing = {"closed_at": when, "closed_as": "gone"} if confirmed else {}
+    connection.execute(
+        gaps.update()
+        .where(gaps.c.id == found["id"])
+        .values(**values, **closing, attempts=found["attempts"] + 1, gone_at=(first_gone or when) if gone else None)
+    )
 
 
 def _is(identity: Identity) -> ColumnElement[bool]:

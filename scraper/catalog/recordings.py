@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import gaps, recordings
-from scraper.models import Identity, RecordingClass, Source
+from scraper.models import GapReason, Identity, RecordingClass, Source
 
 _PAGE = 1000
 
@@ -49,7 +49,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A UCM's sums: identities archived, identities gone for good, bytes of all stored files."""
+    """A UCM's sums: identities archived and not in doubt, identities gone for good, bytes of all stored files."""
 
     archived: int
     gone: int
@@ -115,14 +115,39 @@ class Recordings(Database):
             connection.execute(_INSERT, [_row(recording) | {"state": "storing", "stored_at": stored_at} for recording in batch])
 
     def promote(self, ucm: str) -> None:
-        """All that was announced for this UCM is in place: it is archived, and its open gaps are closed, in one transaction.
+        """All that was announced for this UCM is in place: it is archived, in one transaction.
 
-        The caller holds the UCM's lock, so that nobody else announces.
+        The open gaps of recordings whose first version it is are closed; another version leaves the first one in doubt. The caller holds
+        the UCM's lock, so that nobody else announces.
         """
         when = now()
         with self.transaction() as connection:
             connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
             connection.execute(_PROMOTE, {"of_ucm": ucm, "at": when})
+
+    def exchange(self, first: Recording, other: Recording | None) -> None:
+        """Note that ``first``, a stored version, is about to become its recording's first one at its path given here, in one transaction.
+
+        It is announced anew, for :meth:`promote`. ``other``: the first version until now, with the path and suffix that it has from now on.
+        """
+        changes = [({"path": other.path, "suffix": other.suffix}, other.id)] if other else []
+        changes.append(({"path": first.path, "suffix": "", "state": "storing"}, first.id))
+        with self.transaction() as connection:
+            for values, identifier in changes:
+                connection.execute(recordings.update().where(recordings.c.id == identifier).values(**values))
+
+    def forget(self, recording: Recording) -> None:
+        """A stored version whose file is lost is no version any more."""
+        with self.transaction() as connection:
+            connection.execute(recordings.delete().where(recordings.c.id == recording.id))
+
+    def doubted(self, ucm: str, identity: Identity | None = None) -> dict[Identity, GapReason]:
+        """Recordings of which a stored copy is in doubt, or this one if it is: an open gap stands on them, with this reason."""
+        query = select(gaps).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well())
+        if identity is not None:
+            query = query.where(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
+        with self.reading() as connection:
+            return {identity_of(row): GapReason(row["reason"]) for row in connection.execute(query).mappings()}
 
     def withdraw(self, identifiers: Sequence[int]) -> None:
         """Forget announced files that never came into place."""
@@ -133,12 +158,13 @@ class Recordings(Database):
     def totals(self, ucm: str) -> Totals:
         """A UCM's sums over everything known."""
         mine = and_(recordings.c.ucm == ucm, recordings.c.state == "archived")
-        # Every identity has exactly one first version, so that counting these counts identities.
+        # An identity has one first version, so that counting these counts identities; one in doubt may have none for a moment.
         first = select(func.count()).where(mine, recordings.c.suffix == "").scalar_subquery()
+        doubted = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well(first=True)).scalar_subquery()
         size = select(func.coalesce(func.sum(recordings.c.size), 0)).where(mine).scalar_subquery()
         gone = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_as == "gone", ~_archived_as_well()).scalar_subquery()
         with self.reading() as connection:
-            row = connection.execute(select(first, gone, size)).one()
+            row = connection.execute(select(first - doubted, gone, size)).one()
             return Totals(int(row[0]), int(row[1]), int(row[2]))
 
 
@@ -146,9 +172,11 @@ def _is(identity: Identity) -> ColumnElement[bool]:
     return and_(*(recordings.c[name] == value for name, value in identity_columns(identity).items()))
 
 
-def _archived_as_well() -> ColumnElement[bool]:
-    same = and_(*(recordings.c[name] == gaps.c[name] for name in _KEY))
-    return select(recordings.c.id).where(same, recordings.c.state == "archived").correlate(gaps).exists()
+def _archived_as_well(*, first: bool = False) -> ColumnElement[bool]:
+    """Whether a gap's recording has an archived version, or an archived first one."""
+    same = and_(*(recordings.c[name] == gaps.c[name] for name in _KEY), recordings.c.state == "archived")
+    query = select(recordings.c.id).where(same)
+    return (query.where(recordings.c.suffix == "") if first else query).correlate(gaps).exists()
 
 
 _PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"identity", "source", "id"})
@@ -158,11 +186,12 @@ _KEY = ("ucm", "class", "month", "name")
 _FIND = select(recordings).where(*(recordings.c[name] == bindparam(name) for name in _KEY))
 _INSERT = recordings.insert()
 _ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
+_ANNOUNCED_FIRST = and_(_ANNOUNCED, recordings.c.suffix == "")
 _PROMOTE = recordings.update().where(_ANNOUNCED).values(state="archived", stored_at=bindparam("at"))
 _CLOSE_GAPS = (
     gaps.update()
     .where(gaps.c.ucm == bindparam("of_ucm"), gaps.c.closed_at.is_(None))
-    .where(select(recordings.c.id).where(_ANNOUNCED, *(recordings.c[name] == gaps.c[name] for name in _KEY)).correlate(gaps).exists())
+    .where(select(recordings.c.id).where(_ANNOUNCED_FIRST, *(recordings.c[name] == gaps.c[name] for name in _KEY)).correlate(gaps).exists())
     .values(closed_at=bindparam("at"), closed_as="archived")
 )
 

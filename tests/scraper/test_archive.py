@@ -184,6 +184,27 @@ def test_a_damaged_header_ends_it_after_what_was_whole(make: Any, many: Any) -> 
         assert archive.damage == "a member's header is damaged"
 
 
+@pytest.mark.parametrize(
+    ("change", "pack", "corrupt"),
+    [("cut", False, False), ("cut", True, False), ("header", False, True), ("header", True, False), ("checksum", True, True)],
+)
+def test_only_damage_that_no_checksum_clears_casts_doubt_on_what_was_delivered(
+    make: Any, many: Any, change: str, pack: bool, corrupt: bool
+) -> None:
+    data = bytearray(make.tar(many))
+    if change == "header":
+        data[512 * 40 : 512 * 60] = b"\xa5" * 512 * 20
+    data = bytearray(gzip.compress(data)) if pack else data
+    if change == "cut":
+        del data[len(data) // 2 :]
+    elif change == "checksum":
+        data[-8] ^= 0xFF
+    with read(io.BytesIO(data)) as archive:
+        list(archive)
+    assert not archive.complete
+    assert archive.corrupt == corrupt
+
+
 def test_a_member_shorter_than_its_header_says_is_never_delivered(make: Any) -> None:
     info, _ = make.member("a.wav", b"")
     info.size = 5000

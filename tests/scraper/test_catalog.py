@@ -230,6 +230,22 @@ def test_totals_count_identities_once_and_gone_apart(catalog: Catalog) -> None:
     assert (totals.archived, totals.gone, totals.size) == (2, 1, 207)
 
 
+def test_a_recording_with_an_open_gap_counts_as_missing_though_copies_of_it_are_held(catalog: Catalog) -> None:
+    catalog.announce([recording(), recording(suffix="0123abcd", path="x"), recording("b.wav")])
+    catalog.promote("office")
+    catalog.record_gaps([gap(), gap("c.wav"), Gap(identity(ucm="other"), GapReason.CORRUPT, "", "")])
+    assert catalog.doubted("office") == catalog.doubted("office", identity()) == {identity(): GapReason.CORRUPT}
+    assert catalog.doubted("office", identity("b.wav")) == {}
+    assert catalog.totals("office").archived == 1
+
+
+def test_another_version_leaves_the_gap_of_the_first_one_open(catalog: Catalog) -> None:
+    catalog.record_gap(gap())
+    catalog.announce([recording(suffix="0123abcd")])
+    catalog.promote("office")
+    assert len(catalog.open_gaps("office")) == 1
+
+
 def test_promoting_closes_the_open_gap_of_that_identity_only(catalog: Catalog) -> None:
     catalog.record_gap(gap())
     catalog.record_gap(gap("b.wav"))

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 from scraper.catalog import Catalog
+from scraper.filing import recover
 from scraper.ingest import Ingest, IngestContext
 from scraper.lock import job_lock
 from scraper.models import Source
@@ -38,8 +39,10 @@ folder = Path(sys.argv[1])
 settings = SimpleNamespace(url=str(folder / "recordings"), template="{ucm}/{month}/{name}", originals=sys.argv[3], min_free_mb=0)
 print("ready", flush=True)
 with job_lock(folder, "head-office"), Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog:
+    store = open_store(settings, catalog)
+    recover(store, catalog, "head-office")
     context = IngestContext(
-        ucm="head-office", zone=ZoneInfo("UTC"), run_id="r", source=Source.INGEST, catalog=catalog, store=open_store(settings, catalog),
+        ucm="head-office", zone=ZoneInfo("UTC"), run_id="r", source=Source.INGEST, catalog=catalog, store=store,
         quarantine=Quarantine(folder / "quarantine"), work_dir=folder / "work",
     )
     with Path(sys.argv[2]).open("rb") as stream:
