@@ -231,7 +231,14 @@ def recover(store: Store, catalog: Catalog, ucm: str) -> int:
     """End what a crash of this UCM's last job began, under its lock. Returns how many announced files were judged.
 
     An announced file that is in its place, and right, is archived; any other announcement is forgotten: the recording comes again.
+    Likewise a conversion that was to take another's place (:mod:`scraper.replacing`): the file tells which of the two is there.
     """
+    for changed in catalog.announced_replacements(ucm):
+        if digest_or_none(store, changed.path) == changed.sha256:
+            store.sync([changed.path])
+            catalog.finish_replacement(changed.id)
+        else:
+            catalog.withdraw_replacement(changed.id)
     rows = list(catalog.recordings(ucm, state="storing"))
     there = [row for row in rows if digest_or_none(store, row.path) == row.sha256 and _original_is_there(store, row)]
     if lost := [row.id for row in rows if row not in there]:

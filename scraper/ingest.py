@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ class IngestContext:
 
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
     :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
-    archive's. ``stop`` ends the ingest after the recordings in hand.
+    archive's. ``stop`` ends the ingest after the recordings in hand. To ``options`` is added what calibration found of this UCM's GSFF.
     """
 
     ucm: str
@@ -116,7 +116,8 @@ class Ingest:
     def __init__(self, context: IngestContext) -> None:
         self.context = context
         self.outcome = Outcome()
-        self._packer = Packer(context.store, context.options, context.source, context.run_id)
+        options = replace(context.options, known_layouts=context.catalog.known_layouts(context.ucm))
+        self._packer = Packer(context.store, options, context.source, context.run_id)
         self._filing = Filing(context.catalog, context.store, context.ucm, self._note_filed)
         self._doubts = Doubts(context.catalog, context.store, {})
         self._new: list[Identity] = []

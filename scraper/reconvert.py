@@ -20,7 +20,7 @@ from scraper.originals import OriginalLost, original, sha256_of, unproved_origin
 from scraper.packing import Packer
 from scraper.progress import NullProgress, Progress
 from scraper.quarantine import Quarantine
-from scraper.replacing import end_replacements, replace_conversion
+from scraper.replacing import replace_conversion
 from scraper.store import Store
 
 _BATCH = 500
@@ -106,7 +106,6 @@ class Reconversion:
     def run(self, stop: threading.Event | None = None, progress: Progress | None = None) -> Reconverted:
         """Do it, after ending what a crash began; ``stop`` ends it after the recording in hand."""
         recover(self._store, self._catalog, self._ucm)
-        end_replacements(self._store, self._catalog, self._ucm)
         done, watched, right = Reconverted(calibrations=self._calibrations), progress or NullProgress(), list[int]()
         with Filing(self._catalog, self._store, self._ucm, lambda parcel: self._note_recovered(parcel, done)) as filing:
             for step in self.steps():

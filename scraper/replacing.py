@@ -2,7 +2,7 @@
 
 The order is: the new file's bytes are on the disk under a hidden name; the catalog announces what the recording is to become; the original
 is kept, where one is to be; the new file takes the old one's place in one step; its folder is flushed; the catalog says so.
-:func:`end_replacements` ends what a crash began: the hash of the file in place tells which of the two it is.
+:func:`scraper.filing.recover` ends what a crash began: the hash of the file in place tells which of the two it is.
 """
 
 from __future__ import annotations
@@ -43,15 +43,3 @@ def replace_conversion(store: Store, catalog: Catalog, old: Recording, parcel: P
     finally:
         parcel.discard()
     return changed
-
-
-def end_replacements(store: Store, catalog: Catalog, ucm: str) -> int:
-    """Finish or withdraw what a crash of this UCM's last job left announced, under its lock. Returns how many there were."""
-    announced = catalog.announced_replacements(ucm)
-    for changed in announced:
-        if digest_or_none(store, changed.path) == changed.sha256:
-            store.sync([changed.path])
-            catalog.finish_replacement(changed.id)
-        else:
-            catalog.withdraw_replacement(changed.id)
-    return len(announced)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from converters.interface import BytesSource, KnownLayout, Options
+from converters.interface import BytesSource, KnownLayout
 from converters.signature import ANY
 from scraper.calibration import Calibration
 from scraper.catalog import CalibrationTry
@@ -37,8 +37,7 @@ def take(shop: Any, make: Any) -> Any:
 
     def take_in(bodies: dict[int, bytes], source: Source = Source.BULK) -> Any:
         members = [make.member(f"{make.MONTH}/{make.name(number)}", data) for number, data in bodies.items()]
-        options = Options(known_layouts=shop.catalog.known_layouts(make.UCM))
-        return shop.ingest(make.tgz(members), options=options, source=source)
+        return shop.ingest(make.tgz(members), source=source)
 
     return take_in
 

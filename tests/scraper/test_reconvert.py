@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from converters.interface import BytesSource, Options
+from converters.interface import BytesSource
 from converters.signature import ANY
 from scraper.calibration import Calibration
 from scraper.catalog import CalibrationTry, Catalog
 from scraper.filing import recover
 from scraper.quarantine import Quarantine
 from scraper.reconvert import Reconversion, Reconverted
-from scraper.replacing import end_replacements
 from scraper.store import LocalStore
 from scraper.verify import verify
 
@@ -37,7 +36,7 @@ class Archive:
 
     def take(self, bodies: dict[int, bytes]) -> Any:
         members = [self.make.member(f"{self.make.MONTH}/{self.make.name(number)}", data) for number, data in bodies.items()]
-        return self.shop.ingest(self.make.tgz(members), options=Options(known_layouts=self.shop.catalog.known_layouts(self.make.UCM)))
+        return self.shop.ingest(self.make.tgz(members))
 
     def calibrate(self, number: int, *, by: int | None = None, seconds: float = 1.0) -> None:
         other = BytesSource(self.make.wav(number if by is None else by, seconds))
@@ -212,7 +211,6 @@ def test_killed_at_any_step_leaves_the_old_or_the_new_conversion_whole(
         with pytest.raises(Crash):
             archive.reconvert()
     recover(archive.shop.store, archive.shop.catalog, make.UCM)
-    end_replacements(archive.shop.store, archive.shop.catalog, make.UCM)
     (row,) = archive.shop.catalog.recordings()
     assert archive.file(0) in (old, make.wav(0, 1.0))
     assert row.sha256 == hashlib.sha256(archive.file(0)).hexdigest()
