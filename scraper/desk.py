@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from scraper.filing import recover
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.lock import job_lock
 from scraper.log import as_ours
-from scraper.models import Gap, Report, Source, Status, Trigger
+from scraper.models import UNDATED, Gap, Identity, RecordingClass, Report, Source, Status, Trigger, Window, month_in_name
 from scraper.names import component
 from scraper.progress import Progress
 from scraper.quarantine import Quarantine
@@ -37,6 +38,7 @@ class Order:
     trigger: Trigger
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)
+    window: Window = field(default_factory=Window)
 
     def settings_of_ucm(self) -> Ucm:
         """The UCM's own settings. Raises :class:`ConfigError` that names the known ones."""
@@ -45,6 +47,15 @@ class Order:
         except KeyError:
             known = ", ".join(sorted(self.settings.ucms)) or "none"
             raise ConfigError(f"There is no UCM called {self.ucm!r} in the configuration; known: {known}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of everything known that a report is of: which recordings, how many of them are archived, how many gone for good."""
+
+    inside: Callable[[Identity], bool]
+    archived: int
+    gone: int
 
 
 @dataclass(slots=True)
@@ -61,8 +72,16 @@ class Desk:
     #: Whether something could say what should exist; without that nothing is ever called complete.
     known: bool = False
     stopped: bool = False
+    #: What the report is of; None: everything known.
+    view: View | None = None
+    #: What failed on some way, while others may go on.
+    failures: list[ScraperError] = field(default_factory=list)
 
-    def take_in(self, source: Source, months: MonthOf | None = None) -> Ingest:
+    def identity(self, klass: RecordingClass, month: str | None, name: str) -> Identity:
+        """The identity of this UCM's recording; without a month, that of the time in its name."""
+        return Identity(self.order.ucm, klass, month or month_in_name(name, self.ucm.zone) or UNDATED, name)
+
+    def take_in(self, source: Source, months: MonthOf | None = None, same_as: Mapping[Identity, Identity] | None = None) -> Ingest:
         """An ingest into this UCM's archive; ``months`` knows the month of a bare file name and its size."""
         return Ingest(
             IngestContext(
@@ -75,6 +94,7 @@ class Desk:
                 quarantine=Quarantine(self.order.settings.data_dir / "quarantine" / component(self.order.ucm)),
                 work_dir=self.work_dir,
                 months=months,
+                same_as=same_as or {},
                 progress=self.order.progress,
                 stop=self.order.stop,
             )
@@ -89,30 +109,32 @@ class Desk:
             self.report.notes.append(f"The archive did not arrive whole: {outcome.damage}")
         self.stopped = self.stopped or outcome.stopped
 
-    def missing(self, gaps: list[Gap]) -> None:
+    def missing(self, gaps: Iterable[Gap]) -> None:
         """Record recordings that should be here and are not."""
-        for gap in gaps:
-            self.catalog.record_gap(gap)
+        self.catalog.record_gaps(gaps)
 
-    def settle(self, source: Source) -> None:
+    def settle(self) -> None:
         """Fill in the report's counts from the catalog, and from them how the job ended."""
-        totals, counts = self.catalog.totals(self.order.ucm), self.report.recordings
-        gaps = self.catalog.open_gaps(self.order.ucm)
-        self.report.gaps = [found.gap for found in gaps]
-        counts.quarantined = sum(found.quarantine_path is not None for found in gaps)
-        counts.archived, counts.gone = totals.archived, totals.gone
-        counts.new = max(totals.archived - self.archived_before, 0)
+        report, counts, totals = self.report, self.report.recordings, self.catalog.totals(self.order.ucm)
+        view = self.view or View(lambda _: True, totals.archived, totals.gone)
+        if report.plan is None:
+            gaps = [found for found in self.catalog.open_gaps(self.order.ucm) if view.inside(found.gap.identity)]
+            report.gaps = [found.gap for found in gaps]
+            counts.quarantined = sum(found.quarantine_path is not None for found in gaps)
+        sources = Counter(stored.source for stored in self.catalog.new_in_run(report.run_id) if view.inside(stored.identity))
+        report.sources |= sources
+        planned = sum(line.count for line in report.plan or ())
+        counts.archived, counts.gone, counts.new = view.archived, view.gone, sources.total()
         counts.already = counts.archived - counts.new
-        counts.expected = counts.archived + counts.gone + len(self.report.gaps) if self.known else None
-        self.report.sources[source] = counts.new
-        if self.report.error:
+        counts.expected = counts.archived + counts.gone + len(report.gaps) + planned if self.known else None
+        if report.error:
             return
         if self.stopped:
-            self.report.status, self.report.exit_code = Status.STOPPED, ExitCode.GAPS
-        elif self.report.gaps or not self.known:
-            self.report.status, self.report.exit_code = Status.GAPS, ExitCode.GAPS
+            report.status, report.exit_code = Status.STOPPED, ExitCode.GAPS
+        elif report.gaps or planned or not self.known:
+            report.status, report.exit_code = Status.GAPS, ExitCode.GAPS
         else:
-            self.report.status, self.report.exit_code = Status.COMPLETE, ExitCode.COMPLETE
+            report.status, report.exit_code = Status.COMPLETE, ExitCode.COMPLETE
 
     def fail(self, error: ScraperError) -> None:
         """The job ended in ``error``."""
@@ -122,11 +144,11 @@ class Desk:
 
 def new_report(order: Order) -> Report:
     """An empty report of a job that starts now."""
-    return Report(run_id=uuid.uuid4().hex, ucm=order.ucm, trigger=order.trigger, started_at=datetime.now(UTC))
+    return Report(run_id=uuid.uuid4().hex, ucm=order.ucm, trigger=order.trigger, started_at=datetime.now(UTC), window=order.window)
 
 
 @contextmanager
-def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
+def at_desk(order: Order, report: Report) -> Iterator[Desk]:
     """Hold the UCM's lock, with catalog and store open and what a crash left behind put right; the run is in the catalog from here on.
 
     An error of the block is entered into the report; before that point it is raised: :class:`Busy`, the storage errors,
@@ -146,7 +168,7 @@ def at_desk(order: Order, report: Report, source: Source) -> Iterator[Desk]:
                 yield desk
             except Exception as error:  # noqa: BLE001 -- the job's own boundary
                 desk.fail(as_ours(error))
-            desk.settle(source)
+            desk.settle()
         finally:
             report.finished_at = datetime.now(UTC)
             catalog.finish_run(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,37 @@ from scraper.models import Report, Source, Status
 _GLANCE_SECONDS = 0.1
 
 
-def run(order: Order) -> Report:
-    """Fetch all recordings through the web UI. Never raises: what failed is in the report."""
+def run(order: Order, *, everything: bool = False) -> Report:
+    """Fetch what is missing. ``everything``: re-read all that the PBX knows. Never raises: what failed is in the report."""
 
     def work(desk: Desk) -> None:
-        from scraper.web_way import WebWay  # here, so that what needs no browser starts without Playwright
+        from scraper.story import keep_copy  # here, so that what needs no browser starts without Playwright
 
-        asyncio.run(_until_stopped(WebWay(desk).run(), desk))
+        asyncio.run(_until_stopped(keep_copy(desk, everything=everything), desk))
 
-    return _job(order, Source.BULK, work)
+    return _job(order, work)
+
+
+def plan(order: Order, *, everything: bool = False) -> Report:
+    """What :func:`run` would fetch, in the report's ``plan``; nothing is fetched."""
+
+    def work(desk: Desk) -> None:
+        from scraper.story import only_plan
+
+        asyncio.run(_until_stopped(only_plan(desk, everything=everything), desk))
+
+    return _job(order, work)
+
+
+def fetch(order: Order, names: Sequence[str]) -> Report:
+    """Fetch these recordings only, by the PBX's file names; the report is of them alone."""
+
+    def work(desk: Desk) -> None:
+        from scraper.story import fetch_these
+
+        asyncio.run(_until_stopped(fetch_these(desk, names), desk))
+
+    return _job(order, work)
 
 
 def ingest(order: Order, archive: Path) -> Report:
@@ -44,15 +66,15 @@ def ingest(order: Order, archive: Path) -> Report:
         desk.enter(outcome)
         desk.known = outcome.complete
 
-    return _job(order, Source.INGEST, work)
+    return _job(order, work)
 
 
-def _job(order: Order, source: Source, work: Callable[[Desk], None]) -> Report:
+def _job(order: Order, work: Callable[[Desk], None]) -> Report:
     report, started = new_report(order), time.monotonic()
     log = logger.bind(ucm=order.ucm, run=report.run_id)
     log.bind(action="job-started").info("Job started ({})", order.trigger.value)
     try:
-        with at_desk(order, report, source) as desk:
+        with at_desk(order, report) as desk:
             work(desk)
             report.seconds["total"] = time.monotonic() - started
     except Exception as error:  # noqa: BLE001 -- the job's own boundary

@@ -161,6 +161,21 @@ class Counts:
     quarantined: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedFetch:
+    """Recordings of one class that would be fetched over one way, in so many ``fetches``. ``size``: bytes that would be moved."""
+
+    way: str
+    klass: RecordingClass
+    count: int
+    fetches: int
+    size: int
+
+    def as_report(self) -> dict[str, str | int]:
+        """The report's form of it."""
+        return {"way": self.way, "class": self.klass.value, "recordings": self.count, "fetches": self.fetches, "bytes": self.size}
+
+
 def utc(when: datetime | None) -> str | None:
     """``2026-02-06T16:21:36Z``; None stays None."""
     return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if when else None
@@ -185,6 +200,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0})
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Of a dry run: what would be fetched, a line a way and class.
+    plan: list[PlannedFetch] | None = None
     error: dict[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -213,5 +230,6 @@ class Report:
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "gaps": [gap.as_report() for gap in self.gaps],
             "notes": self.notes,
+            **({"plan": [line.as_report() for line in self.plan]} if self.plan is not None else {}),
             "error": self.error,
         }

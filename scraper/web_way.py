@@ -1,155 +1,170 @@
-"""The way through the web UI: sign in, *Download All*, ingest the archive as it arrives, then compare with what the PBX lists."""
+"""The way through the web UI: opened when first needed, signed in again where the session ends, and asked for lists and call records."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import TracebackType
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from loguru import logger
-
+from scraper.cdr import CallTable
 from scraper.desk import Desk
-from scraper.errors import BrowserFailed, DiskFull, DownloadFailed, NotAnArchive, ScraperError, SessionEnded
-from scraper.ingest import MonthOf, Outcome
-from scraper.models import Gap, GapReason, Identity, Source, class_of, is_month, month_in_name
+from scraper.errors import ConfigError, NotAnArchive, NotListed, ScraperError, SessionEnded
+from scraper.models import Identity, RecordingClass, Window, is_month
 from scraper.names import clean
+from scraper.reconcile import ListedFile
+from scraper.threads import in_thread
 from scraper.web_access import prove_access
-from scraper.webui.browser import LaunchOptions
-from scraper.webui.follow import GrowingDownload
-from scraper.webui.recordings_page import Listed, RecordingsPage
+from scraper.webui.browser import LaunchOptions, as_browser_failure
+from scraper.webui.cdr_page import open_calls
+from scraper.webui.class_pages import open_class
+from scraper.webui.recordings_page import Enough, Listed, RecordingsPage
 from scraper.webui.ui import WebUi, web_ui
 
-_TICK_SECONDS = 0.5
-#: How long reading the PBX's list may hold up the ingest, in seconds.
-_LIST_SECONDS = 300.0
-#: With less than this the browser can't have gone on writing its download.
-_LEAST_FREE_BYTES = 1 << 20
-_REMEDY = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassList:
+    """A page's list as far as it was read. ``whole``: it is as long as the PBX says, or what was asked for was enough."""
+
+    rows: list[Listed]
+    whole: bool
 
 
 class WebWay:
-    """One job's dealings with one UCM's web UI."""
+    """One job's dealings with one UCM's web UI. ``failure`` says why it can't be used any more."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._downloads: Path = desk.work_dir / "downloads"
+        self.desk = desk
+        self.downloads: Path = desk.work_dir / "downloads"
+        self.failure: ScraperError | None = None
+        #: The classes whose pages the web UI is known to have.
+        self.classes = {RecordingClass.MONITOR}
+        self._names: dict[Identity, str] = {}
+        self._ui: WebUi | None = None
+        self._shown: tuple[RecordingClass, RecordingsPage] | None = None
+        self._closing = AsyncExitStack()
 
-    async def run(self) -> None:
-        """Fetch everything that the Recordings page offers, and record what it lists but did not give.
+    async def __aenter__(self) -> Self:
+        return self
 
-        Raises what :mod:`scraper.webui` raises where nothing could be fetched; a download that broke in the middle leaves gaps instead.
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._closing.__aexit__(kind, error, trace)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the configuration has an account for it."""
+        return self.desk.ucm.web is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a browser is running."""
+        return self._ui is not None
+
+    @property
+    def ui(self) -> WebUi:
+        """The running web UI; only inside the work of :meth:`on_page`."""
+        assert self._ui is not None
+        return self._ui
+
+    async def open(self) -> WebUi:
+        """The web UI in a browser. Raises what opening it raises; what failed once in a job is not tried again."""
+        if self.failure is not None:
+            raise self.failure
+        if self._ui is None:
+            order, progress = self.desk.order, self.desk.order.progress
+            progress.phase("connecting")
+            access = await in_thread(prove_access, order.settings, order.ucm, self.desk.catalog)
+            self.downloads.mkdir(mode=0o700, exist_ok=True)
+            browser = order.settings.browser
+            progress.phase("opening the web UI")
+            options = LaunchOptions(self.downloads, browser.executable, browser.headless, urlsplit(access.url).hostname)
+            self._ui = await self._closing.enter_async_context(web_ui(access, options))
+        return self._ui
+
+    async def give_up(self, error: ScraperError) -> None:
+        """Use this way no more in this job; what the browser showed is kept."""
+        if self.failure is None:
+            self.failure = error
+            if self._ui is not None and not isinstance(error, ConfigError):
+                await self._ui.attach_evidence(error)
+
+    async def on_page(self, klass: RecordingClass, work: Callable[[RecordingsPage], Awaitable[_T]]) -> _T:
+        """Do ``work`` on the page of a class; a session that ended on the way costs one more sign-in and nothing else.
+
+        Raises :class:`NotListed` where the web UI has no such page, and what opening it, signing in and ``work`` raise.
         """
-        progress = self._desk.order.progress
-        progress.phase("connecting")
-        access = await asyncio.to_thread(prove_access, self._desk.order.settings, self._desk.order.ucm, self._desk.catalog)
-        self._downloads.mkdir(mode=0o700)
-        browser = self._desk.order.settings.browser
-        progress.phase("signing in")
-        async with web_ui(
-            access, LaunchOptions(self._downloads, browser.executable, browser.headless, urlsplit(access.url).hostname)
-        ) as ui:
-            page = await ui.recordings()
-            if page.total == 0:
-                self._nothing_listed()
-                return
-            newest = page.newest
-            page, outcome = await self._download_all(ui, page)
-            await self._compare(ui, page, outcome, newest)
-
-    def _nothing_listed(self) -> None:
-        """An empty list is the truth about an empty PBX; where recordings were seen before, it may be its failure."""
-        self._desk.known = self._desk.archived_before == 0
-        logger.bind(action="nothing-listed").info("The PBX lists no recordings")
-        if not self._desk.known:
-            self._desk.report.notes.append("The PBX lists no recordings at all, though it did before.")
-
-    async def _download_all(self, ui: WebUi, page: RecordingsPage) -> tuple[RecordingsPage, Outcome]:
-        """Download and ingest; a session that ended on the way costs one more sign-in and nothing else."""
         while True:
+            ui = await self.open()
             sign_ins = ui.sign_ins
             try:
-                self._desk.order.progress.phase("packing")
-                async with page.download_all(self._downloads) as stream:
-                    self._desk.order.progress.phase("downloading")
-                    return page, await self._ingest(ui, stream)
-            except (SessionEnded, NotAnArchive) as error:
-                page = await ui.recordings()
+                with as_browser_failure():
+                    return await work(await self._page(ui, klass))
+            except (SessionEnded, NotAnArchive):
+                self._shown = None
+                await ui.recordings()
                 if ui.sign_ins == sign_ins:  # the session lives: it was not that
                     raise
-                logger.bind(action="session-renewed").info("The session had ended ({}); signed in again", error.kind)
-
-    async def _ingest(self, ui: WebUi, stream: GrowingDownload) -> Outcome:
-        """Read the archive in a thread while the browser writes it; a stop lets the recording in hand be finished."""
-        ingest = self._desk.take_in(Source.BULK, _months_asker(ui, asyncio.get_running_loop()))
-        reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, cast(BinaryIO, stream)))
-        try:
-            await self._read_out(reading, stream, ui)
-        except DownloadFailed as error:
-            if shutil.disk_usage(self._downloads).free < _LEAST_FREE_BYTES:
-                raise DiskFull("data_dir has no space left for the download.", remedy="Free some space where `data_dir` lies.") from error
-            if not ingest.outcome.seen and not self._desk.stopped:
+            except ScraperError:
+                self._shown = None  # what the page still shows or waits for is not known
                 raise
-            ingest.outcome.damage = error.message
-        finally:
-            self._desk.enter(ingest.outcome)
-        return ingest.outcome
 
-    async def _read_out(self, reading: asyncio.Future[Outcome], stream: GrowingDownload, ui: WebUi) -> None:
-        try:
-            while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0]:
-                answer = ui.wire.latest("downloadFile")
-                self._desk.order.progress.downloaded(stream.position, answer.length if answer else None)
-        except asyncio.CancelledError:
-            self._desk.stopped = True
-            stream.ended("stopped")
-        await reading
+    async def list_class(self, klass: RecordingClass, enough: Enough | None = None) -> ClassList:
+        """The PBX's own list of a class, read once more where it changed meanwhile. Raises as :meth:`on_page`."""
 
-    async def _compare(self, ui: WebUi, page: RecordingsPage, outcome: Outcome, newest: str | None) -> None:
-        """What the PBX lists and the archive did not bring becomes a gap; where the list can't be read, nothing is called complete.
+        async def read(page: RecordingsPage) -> ClassList:
+            rows, whole = await page.listing(enough)
+            return ClassList(rows, whole)
 
-        Names are compared, not numbers: a member too many must not hide one too few. Calls after ``newest``, the newest that was listed
-        before packing, are the next run's.
-        """
-        desk = self._desk
-        if outcome.damage:
-            logger.bind(action="archive-damaged").warning("The archive is damaged: {}", outcome.damage)
-        if desk.stopped:
-            return
-        desk.order.progress.phase("comparing with the PBX's list")
-        try:
-            try:
-                listed, desk.known = await page.listing()
-            except (SessionEnded, BrowserFailed):
-                listed = []
-            if not desk.known:  # it changed meanwhile, the session ended, or the page was left
-                listed, desk.known = await (await ui.recordings()).listing()
-        except ScraperError as error:
-            desk.report.notes.append(f"The PBX's list could not be read: {error.message}")
-            if not outcome.seen:
-                raise
-            return
-        cut = outcome.damage is not None
-        reason = GapReason.UNREACHABLE if cut else GapReason.CORRUPT
-        detail = f"the archive did not arrive whole: {outcome.damage}" if cut else "the PBX lists it, but its archive did not hold it"
-        listed = [row for row in listed if newest is None or row.time <= newest]
-        desk.missing([Gap(identity, reason, detail, _REMEDY) for identity in self._absent(listed, outcome)])
-
-    def _absent(self, listed: list[Listed], outcome: Outcome) -> list[Identity]:
-        """Listed recordings that are neither archived nor in this archive. A list without months is matched by bare names."""
-        seen_names = {(identity.klass, identity.name) for identity in outcome.seen}
-        zone, ucm = self._desk.ucm.zone, self._desk.order.ucm
-        absent = []
-        for row in listed:
+        found = await self.on_page(klass, read)
+        if not found.whole:
+            self._shown = None
+            found = await self.on_page(klass, read)
+        for row in found.rows:
             month, name = month_and_name(row)
-            klass = class_of(name)
-            identity = Identity(ucm, klass, month or month_in_name(name, zone) or "undated", name)
-            bare = "/" not in row.name and (klass, name) in seen_names
-            if not bare and identity not in outcome.seen and not self._desk.catalog.is_archived(identity):
-                absent.append(identity)
-        return absent
+            self._names[self.desk.identity(klass, month, name)] = row.name
+        return found
+
+    async def read_calls(self, window: Window) -> None:
+        """Take the CDR page's table of calls into the catalog. It says who talked how long; a recording's name it need not hold.
+
+        Raises as :meth:`on_page`.
+        """
+        target = self.desk.work_dir / "calls.csv"
+
+        async def fetch(page: RecordingsPage) -> None:
+            self._shown = None  # the tab goes to another page
+            await (await open_calls(page)).download_csv(self.downloads, target, window)
+
+        await self.on_page(RecordingClass.MONITOR, fetch)
+        await in_thread(self._take_calls, target)
+
+    def row_name(self, identity: Identity, page: RecordingsPage) -> str:
+        """What the PBX's list calls a recording: as it was listed, else as it writes its other names."""
+        if known := self._names.get(identity):
+            return known
+        return identity.path if page.names_months and is_month(identity.month) else identity.name
+
+    async def _page(self, ui: WebUi, klass: RecordingClass) -> RecordingsPage:
+        if self._shown is None or self._shown[0] is not klass:
+            page: RecordingsPage | None = await ui.recordings()
+            if klass is not RecordingClass.MONITOR and page is not None:
+                page = await open_class(page, klass)
+            if page is None:
+                raise NotListed(f"The web UI shows no page of {klass.value} recordings.")
+            self._shown = klass, page
+        return self._shown[1]
+
+    def _take_calls(self, table: Path) -> None:
+        with table.open("rb") as stream:
+            calls = CallTable(stream, self.desk.ucm.zone)
+            self.desk.catalog.upsert_calls(self.desk.order.ucm, calls, "csv")
+        with suppress(OSError):
+            table.unlink()
 
 
 def month_and_name(row: Listed) -> tuple[str | None, str]:
@@ -161,31 +176,7 @@ def month_and_name(row: Listed) -> tuple[str | None, str]:
     return (row.time[:7] if is_month(row.time[:7]) else None), clean(name)
 
 
-def _months_asker(ui: WebUi, loop: asyncio.AbstractEventLoop) -> MonthOf:
-    """Asks the PBX's list for the month of a bare name, from the ingest's thread; it is read at the first question, in a second tab."""
-    rows: dict[str, list[Listed]] | None = None
-
-    async def read() -> dict[str, list[Listed]]:
-        found: dict[str, list[Listed]] = defaultdict(list)
-        listed, _ = await (await ui.second_recordings()).listing()
-        for row in listed:
-            found[month_and_name(row)[1]].append(row)
-        return found
-
-    def ask(name: str, size: int) -> str | None:
-        nonlocal rows
-        if rows is None:
-            try:
-                rows = asyncio.run_coroutine_threadsafe(read(), loop).result(_LIST_SECONDS)
-            except (ScraperError, TimeoutError) as error:
-                logger.bind(action="list-unread").warning("The PBX's list could not be read for the months ({})", type(error).__name__)
-                rows = {}
-        named = rows.get(name, [])
-        if not named:
-            return None
-        nearest = min(named, key=lambda row: abs((row.size or 0) - size))  # one name in two months: their sizes tell them apart
-        if len(named) > 1:
-            named.remove(nearest)
-        return month_and_name(nearest)[0]
-
-    return ask
+def listed_file(klass: RecordingClass, row: Listed) -> ListedFile:
+    """A row as the plan wants it."""
+    month, name = month_and_name(row)
+    return ListedFile(klass, month, name, row.size, row.time or None)

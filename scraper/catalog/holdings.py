@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from scraper.catalog.database import Database
 from scraper.catalog.recordings import identity_of
-from scraper.catalog.schema import gaps, recordings
+from scraper.catalog.schema import call_files, calls, gaps, inventory, recordings
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, utc
 
 _PAGE = 1000
@@ -99,6 +99,26 @@ class Holdings(Database):
         with self.reading() as connection:
             row = connection.execute(select(gaps).where(mine)).mappings().one_or_none()
             return Gap(identity, GapReason(row["reason"]), row["detail"], row["remedy"]) if row else None
+
+    def months_of(self, ucm: str, klass: RecordingClass, name: str) -> set[str]:
+        """The months under which a bare name is known: as stored, missing, listed or named by a call."""
+        mine = {"ucm": ucm, "class": klass.value, "name": name}
+        tables = (recordings, gaps, inventory)
+        queries = [select(table.c.month).where(*(table.c[key] == value for key, value in mine.items())) for table in tables]
+        named = select(call_files.c.month).join(calls).where(calls.c.ucm == ucm, call_files.c.name == name)
+        with self.reading() as connection:
+            return {month for query in (*queries, named) for month in connection.scalars(query) if month}
+
+    def was_confirmed(self, identity: Identity) -> bool:
+        """Whether another way brought the same sound after it had been found too short: it is as long as it is."""
+        theirs = dict(zip(_KEY, _values(identity), strict=True))
+        mine = and_(*(gaps.c[name] == value for name, value in theirs.items()), _same_identity(), recordings.c.suffix == "")
+        closed = and_(gaps.c.reason == GapReason.TOO_SHORT.value, gaps.c.closed_as == "archived", gaps.c.closed_at > recordings.c.stored_at)
+        with self.reading() as connection:
+            return (
+                connection.scalar(select(gaps.c.id).select_from(gaps.join(recordings, _same_identity())).where(mine, closed).limit(1))
+                is not None
+            )
 
     def _stored(self, condition: ColumnElement[bool]) -> Iterator[Stored]:
         query = select(recordings).where(condition, recordings.c.state == "archived", recordings.c.suffix == "")

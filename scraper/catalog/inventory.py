@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -76,6 +77,13 @@ class Inventory(Database):
             for klass_value, month, *rest in connection.execution_options(yield_per=_PAGE).execute(query):
                 yield InventoryRow(_CLASSES[klass_value], month or None, *rest)
 
+    def listed_days(self, ucm: str, klass: RecordingClass, run_id: str) -> dict[date, int]:
+        """How many recordings of each day's calls (PBX local) this run saw; those without a readable day are left out."""
+        day = func.substr(inventory.c.call_time, 1, 10)
+        query = select(day, func.count()).where(_of_last(ucm, klass, run_id)).group_by(day)
+        with self.reading() as connection:
+            return {when: count for text, count in connection.execute(query) if (when := _day(text))}
+
     def listed_count(self, ucm: str, klass: RecordingClass, run_id: str) -> int:
         """How many recordings of the class this run saw, and none after it."""
         mine = and_(inventory.c.ucm == ucm, inventory.c["class"] == klass.value, inventory.c.run_id == run_id)
@@ -84,6 +92,13 @@ class Inventory(Database):
 
 
 _CLASSES = {klass.value: klass for klass in RecordingClass}
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def _of_last(ucm: str, klass: RecordingClass, run_id: str | None) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from scraper.reconcile.inventory import (
     WayState,
 )
 from scraper.reconcile.ladder import Ladder, Pause, Result, Step, Verdict
-from scraper.reconcile.plan import Line, Plan, Tally, make_plan, render
+from scraper.reconcile.plan import Plan, Tally, make_plan, render
 from scraper.reconcile.retries import distance, is_due, next_due
 from scraper.reconcile.safety import Census, safety, take_census
 
@@ -31,7 +31,6 @@ __all__ = [
     "Inventories",
     "KnownGap",
     "Ladder",
-    "Line",
     "ListedFile",
     "Listing",
     "Memory",

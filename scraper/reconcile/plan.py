@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from scraper.models import Gap, Identity, RecordingClass
+from scraper.models import Gap, Identity, PlannedFetch, RecordingClass
 from scraper.reconcile.fetches import Fetch, Group, Wanted, choose
 from scraper.reconcile.index import LISTED, NAMED, SIZE_SHIFT, Index, Missing, State
 from scraper.reconcile.inventory import Inventories, KnownGap, Listing, Situation, Way
@@ -38,17 +38,6 @@ class Tally:
     def expected(self) -> int:
         """What should exist."""
         return self.archived + self.gone + self.to_fetch + self.gaps
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of what a plan prints: fetches of one way and class. ``size`` in bytes that will be moved."""
-
-    way: Way
-    klass: RecordingClass
-    count: int
-    fetches: int
-    size: int
 
 
 @dataclass(frozen=True)
@@ -128,11 +117,11 @@ def make_plan(inventories: Inventories, situation: Situation) -> Plan:
         return _Planner(index, situation, inventories).plan(archived, moves)
 
 
-def render(plan: Plan) -> list[Line]:
+def render(plan: Plan) -> list[PlannedFetch]:
     """What ``--dry-run`` shows of a plan's fetches, one line a way and class."""
-    lines: dict[tuple[RecordingClass, Way], Line] = {}
+    lines: dict[tuple[RecordingClass, Way], PlannedFetch] = {}
     for fetch in plan.fetches:
-        line = lines.get((fetch.klass, fetch.way), Line(fetch.way, fetch.klass, 0, 0, 0))
+        line = lines.get((fetch.klass, fetch.way), PlannedFetch(fetch.way.value, fetch.klass, 0, 0, 0))
         lines[fetch.klass, fetch.way] = replace(
             line, count=line.count + len(fetch.wanted), fetches=line.fetches + 1, size=line.size + fetch.size
         )

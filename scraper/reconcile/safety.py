@@ -56,12 +56,7 @@ def safety(history: Sequence[Census], now: Census) -> SafetyStop | None:
     Only days that the last list and this one both must show are compared. Where somebody really deleted the recordings, the caller starts
     a new history once a person has said so.
     """
-    if not history:
-        return None
-    before, oldest = history[-1], now.at.date() - (retention(history) - GRACE if retention(history) > GRACE else timedelta())
-    due = {day: count for day, count in before.by_day.items() if oldest <= day <= before.at.date()}
-    expected = sum(due.values())
-    left = sum(min(count, now.by_day.get(day, 0)) for day, count in due.items())
+    expected, left = _still_due(history, now)
     if expected - left < LEAST_LOST or left >= expected * LEAST_LEFT:
         return None
     what = "nothing" if now.total == 0 else "far less than before"
@@ -72,3 +67,19 @@ def safety(history: Sequence[Census], now: Census) -> SafetyStop | None:
         left=left,
         listed=now.total,
     )
+
+
+def vanished(history: Sequence[Census], now: Census) -> int:
+    """How many recordings that the last list showed, and that are too young to have been deleted by age, are not listed any more."""
+    expected, left = _still_due(history, now)
+    return expected - left
+
+
+def _still_due(history: Sequence[Census], now: Census) -> tuple[int, int]:
+    """(how many recordings of the last list should still be shown, how many of these days' are)."""
+    if not history:
+        return 0, 0
+    before, kept_for = history[-1], retention(history)
+    oldest = now.at.date() - (kept_for - GRACE if kept_for > GRACE else timedelta())
+    due = {day: count for day, count in before.by_day.items() if oldest <= day <= before.at.date()}
+    return sum(due.values()), sum(min(count, now.by_day.get(day, 0)) for day, count in due.items())

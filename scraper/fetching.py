@@ -1,0 +1,184 @@
+"""Carries a plan out: whole archives first, then batches, then gap by gap up the ladder; what stays missing is recorded with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from scraper.api_way import ApiWay
+from scraper.desk import Desk
+from scraper.errors import (
+    ApiBlocked,
+    ApiOff,
+    BrowserFailed,
+    Busy,
+    CertificateUntrusted,
+    ConfigError,
+    DownloadFailed,
+    GoneAtPbx,
+    NotAnArchive,
+    NotARecording,
+    NotListed,
+    NotUnderstood,
+    PersonNeeded,
+    PinMismatch,
+    SafetyStop,
+    ScraperError,
+    SessionEnded,
+    SignInError,
+    StorageError,
+    WebPageInstead,
+)
+from scraper.ingest import Outcome
+from scraper.models import Gap, GapReason, RecordingClass
+from scraper.reconcile import Fetch, Ladder, ListedFile, Obstacle, Pause, Plan, Result, Step, Verdict, Wanted, Way, Ways, WayState
+from scraper.reconcile.inventory import BROWSER_WAYS
+from scraper.threads import in_thread
+from scraper.web_fetch import WebFetch
+from scraper.web_way import WebWay
+
+#: They end the job, whatever the way.
+_FATAL = (StorageError, SafetyStop, Busy)
+#: They end the way: asking again in this job would be in vain, or worse.
+_FINAL = (SignInError, PersonNeeded, ApiOff, ApiBlocked, CertificateUntrusted, PinMismatch, ConfigError, SessionEnded, BrowserFailed)
+#: They concern one recording; the way may bring others.
+_OF_THE_RECORDING = (NotListed, NotARecording, NotUnderstood, NotAnArchive, DownloadFailed)
+_EVERY_CLASS = frozenset(RecordingClass)
+_STOPPED = Obstacle(GapReason.UNREACHABLE, "the job was stopped before it was fetched", "The next run goes on.")
+
+Lister = Callable[[RecordingClass], Iterable[ListedFile]]
+
+
+class Fetching:
+    """One job's fetches. ``archives``: outcomes of whole archives; each class's is fetched once a job at most."""
+
+    def __init__(self, desk: Desk, api: ApiWay, web: WebWay) -> None:
+        self._desk = desk
+        self._api = api
+        self._web = web
+        self._downloads = WebFetch(web)
+        self._obstacles: dict[Way, Obstacle] = {}
+        self.archives: dict[RecordingClass, Outcome] = {}
+
+    @property
+    def ways(self) -> Ways:
+        """The ways that are configured, and what stands in the way of those that can't work."""
+        found: dict[Way, WayState] = {}
+        if self._api.is_configured:
+            found[Way.RECAPI] = WayState(_EVERY_CLASS, self._obstacles.get(Way.RECAPI) or _obstacle_or_none(self._api.failure))
+        if self._web.is_configured:
+            lost = _obstacle_or_none(self._web.failure)
+            for way in sorted(BROWSER_WAYS):
+                classes = _EVERY_CLASS - self.archives.keys() if way is Way.BULK else _EVERY_CLASS
+                found[way] = WayState(classes & self._web.classes, lost or self._obstacles.get(way))
+        return found
+
+    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]] | None = None) -> None:
+        """Fetch a class's whole archive. Raises what that raises."""
+        self.archives[klass] = Outcome()  # tried, whatever comes of it
+        self.archives[klass] = await self._downloads.bulk(klass, listed)
+
+    async def carry_out(self, plan: Plan, listed: Lister) -> None:
+        """Do what the plan says, and record as gaps what could not be had."""
+        self._downloads.same_as = plan.same_as
+        left: list[Wanted] = []
+        for fetch in plan.fetches:
+            if fetch.way is Way.BULK:
+                await self._whole_archive(fetch, listed)
+            elif fetch.way is not Way.RECAPI:  # with recapi the ladder begins by itself
+                self._desk.order.progress.phase("fetching what is missing")
+                await self._climb(Ladder(fetch.wanted, {fetch.way: self.ways[fetch.way]}))
+            left += [one for one in fetch.wanted if self._downloads.result(one.identity).verdict is not Verdict.WON]
+        if left:
+            self._desk.order.progress.phase("fetching what is missing")
+            await self.climb(left)
+
+    async def climb(self, wanted: Iterable[Wanted]) -> None:
+        """Walk recordings up the ladder, and record as gaps what could not be had."""
+        ladder = Ladder(wanted, self.ways)
+        try:
+            await self._climb(ladder)
+        finally:
+            for one in ladder.waiting():
+                if self._desk.catalog.gap_of(one.identity) is None:
+                    self._desk.missing([Gap(one.identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy)])
+        self._desk.missing(map(self._with_older_reason, ladder.gaps()))
+
+    async def _whole_archive(self, fetch: Fetch, listed: Lister) -> None:
+        try:
+            await self.bulk(fetch.klass, lambda: listed(fetch.klass))
+        except _FATAL:
+            raise
+        except ScraperError as error:
+            await self._note_failure(Way.BULK, error)
+
+    async def _climb(self, ladder: Ladder) -> None:
+        while (step := ladder.next_step(_now())) is not None:
+            if isinstance(step, Pause):
+                await asyncio.sleep(max(0.0, (step.until - _now()).total_seconds()))
+                continue
+            ladder.record(step.way, await self._do(step, ladder), _now())
+
+    async def _do(self, step: Step, ladder: Ladder) -> list[Result]:
+        """One step, and how it went with each of its recordings."""
+        try:
+            return await self._fetch(step)
+        except _FATAL:
+            raise
+        except ScraperError as error:
+            verdict = _verdict(step.way, error)
+            if verdict is Verdict.WAY_FAILED:
+                await self._note_failure(step.way, error)
+            if isinstance(error, _FINAL):
+                for way in {step.way} | (BROWSER_WAYS if step.way in BROWSER_WAYS else frozenset()):
+                    ladder.close_way(way, _obstacle(error))
+            return [Result(one.identity, verdict, _obstacle(error)) for one in step.wanted]
+
+    async def _fetch(self, step: Step) -> list[Result]:
+        if step.way is Way.BATCH:
+            return await self._downloads.batch(step.wanted)
+        identity = step.wanted[0].identity
+        if step.way is Way.ROW:
+            return [await self._downloads.row(identity)]
+        await in_thread(self._api.fetch, identity)
+        return [self._downloads.result(identity)]
+
+    async def _note_failure(self, way: Way, error: ScraperError) -> None:
+        log = logger.bind(action="way-failed", way=way.value, error=error.kind)
+        log.warning("Fetching by {} failed: {}", way.value, error.message)
+        self._desk.failures.append(error)
+        if isinstance(error, _FINAL):
+            if way in BROWSER_WAYS:
+                await self._web.give_up(error)
+            self._obstacles[way] = _obstacle(error)
+        elif way is Way.BULK:
+            self._obstacles[way] = _obstacle(error)
+
+    def _with_older_reason(self, gap: Gap) -> Gap:
+        """A doubtful copy stays doubtful for the reason that was found first."""
+        known = self._desk.catalog.gap_of(gap.identity)
+        if gap.reason is GapReason.TOO_SHORT and known is not None and known.reason is GapReason.CORRUPT:
+            return Gap(gap.identity, known.reason, known.detail, known.remedy)
+        return gap
+
+
+def _verdict(way: Way, error: ScraperError) -> Verdict:
+    if isinstance(error, GoneAtPbx):
+        return Verdict.GONE
+    one_recording = way is not Way.BATCH and isinstance(error, _OF_THE_RECORDING) and not isinstance(error, WebPageInstead)
+    return Verdict.FAILED if one_recording or isinstance(error, NotListed) else Verdict.WAY_FAILED
+
+
+def _obstacle(error: ScraperError) -> Obstacle:
+    return Obstacle(error.reason, error.message.rstrip("."), error.remedy)
+
+
+def _obstacle_or_none(error: ScraperError | None) -> Obstacle | None:
+    return _obstacle(error) if error else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,154 @@
+"""The story of a job: what should exist, what to do about what is missing, doing it, and a last look at what came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from scraper.api_way import ApiWay
+from scraper.desk import Desk, View
+from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError
+from scraper.fetching import Fetching
+from scraper.lengths import doubt_short_ones
+from scraper.models import UNDATED, Identity, RecordingClass, Window, class_of, is_month, month_in_name
+from scraper.names import clean
+from scraper.reconcile import Plan, Wanted, render
+from scraper.reconcile.inventory import BROWSER_WAYS, Costs
+from scraper.survey import Asked, Survey
+from scraper.web_way import WebWay
+from scraper.webui.recordings_page import RecordingsPage
+
+
+async def keep_copy(desk: Desk, *, everything: bool = False) -> None:
+    """Learn what should exist, and fetch what is missing. Raises what ends a job in which no way could learn or fetch anything."""
+    await _with_ways(desk, Asked(desk.order.window, everything), _Story.keep_copy)
+
+
+async def only_plan(desk: Desk, *, everything: bool = False) -> None:
+    """Learn what should exist, and enter into the report what a job would do about it. Raises as :func:`keep_copy`."""
+    await _with_ways(desk, Asked(desk.order.window, everything), _Story.only_plan)
+
+
+async def fetch_these(desk: Desk, names: Iterable[str]) -> None:
+    """Fetch recordings by the PBX's file names, with or without month, and look at nothing else. Raises as :func:`keep_copy`."""
+    await _with_ways(desk, Asked(Window()), lambda story: story.fetch_these(names))
+
+
+async def _with_ways(desk: Desk, asked: Asked, work: Callable[[_Story], Awaitable[None]]) -> None:
+    api = ApiWay(desk)
+    try:
+        async with WebWay(desk) as web:
+            await work(_Story(desk, api, web, asked))
+    finally:
+        await asyncio.to_thread(api.close)
+
+
+class _Story:
+    """One job with its two ways, each opened when it is first needed."""
+
+    def __init__(self, desk: Desk, api: ApiWay, web: WebWay, asked: Asked) -> None:
+        self._desk = desk
+        self._api = api
+        self._web = web
+        self._asked = asked
+        self._began = datetime.now(UTC)
+        self._survey = Survey(desk, api, web, asked)
+        self._fetching = Fetching(desk, api, web)
+
+    async def keep_copy(self) -> None:
+        if self._desk.archived_before == 0 and self._web.is_configured and self._asked.window == Window():
+            await self._take_all_first()
+        plan = await self._plan()
+        self._desk.known = plan.expected_known
+        self._desk.missing(plan.to_record)
+        for identity in plan.withdrawn:
+            self._desk.catalog.close_gap(identity, "withdrawn")
+        await self._fetching.carry_out(plan, self._survey.listed)
+        if short := doubt_short_ones(self._desk, self._began):
+            logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
+            again = self._survey.plan(self._fetching.ways, self._costs())
+            await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
+        self._raise_if_all_failed()
+        if self._asked.window != Window():
+            self._desk.view = _of_plan(self._survey.plan(self._fetching.ways))
+
+    async def only_plan(self) -> None:
+        plan = await self._plan()
+        self._raise_if_all_failed()
+        self._desk.known = plan.expected_known
+        self._desk.view = _of_plan(plan)
+        self._desk.report.plan = render(plan)
+        self._desk.report.gaps = list(plan.gaps)
+
+    async def fetch_these(self, names: Iterable[str]) -> None:
+        wanted = {identity for name in names for identity in self._identities(name)}
+        missing = [identity for identity in wanted if not self._is_held(identity)]
+        ways = self._fetching.ways
+        able = {
+            identity: frozenset(way for way, state in ways.items() if identity.klass in state.classes) - {"bulk"} for identity in missing
+        }
+        if missing:
+            self._desk.order.progress.phase("fetching")
+            await self._fetching.climb(Wanted(identity, frozenset(able[identity]), 0, None, listed=True) for identity in missing)
+        gone = sum(gap.closed and gap.identity in wanted for gap in self._desk.catalog.remembered_gaps(self._desk.order.ucm))
+        self._desk.known = True
+        self._desk.view = View(wanted.__contains__, sum(map(self._is_held, wanted)), gone)
+        if not any(map(self._is_held, wanted)):
+            self._raise_if_all_failed()
+
+    async def _take_all_first(self) -> None:
+        """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it."""
+
+        async def total(page: RecordingsPage) -> int | None:
+            return page.total
+
+        try:
+            if await self._web.on_page(RecordingClass.MONITOR, total) != 0:
+                await self._fetching.bulk(RecordingClass.MONITOR)
+        except (StorageError, SafetyStop, Busy):
+            raise
+        except ScraperError as error:
+            self._desk.failures.append(error)
+            await self._web.give_up(error)
+
+    async def _plan(self) -> Plan:
+        """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""
+        await self._survey.read_calls()
+        if self._survey.calls_current and not (self._web.is_configured and self._survey.lists_are_due):
+            plan = self._survey.plan(self._fetching.ways, self._costs())
+            if not any(fetch.way in BROWSER_WAYS for fetch in plan.fetches):
+                return plan
+        await self._survey.read_lists()
+        return self._survey.plan(self._fetching.ways, self._costs())
+
+    def _costs(self) -> Costs:
+        return replace(Costs(), browser_seconds=0) if self._web.is_open else Costs()
+
+    def _raise_if_all_failed(self) -> None:
+        """A way that fails ends that way only; where no way could learn or fetch anything, the most telling failure ends the job."""
+        desk = self._desk
+        fetched = any(outcome.seen for outcome in self._fetching.archives.values()) or any(desk.catalog.new_in_run(desk.report.run_id))
+        if desk.failures and not fetched and not self._survey.learned:
+            raise min(desk.failures, key=lambda error: EXIT_PRECEDENCE.index(error.exit_code))
+
+    def _identities(self, name: str) -> set[Identity]:
+        """What is meant by a file name: with a month just that; else every recording of that name that any account knows."""
+        folder, _, bare = name.rpartition("/")
+        bare, month = clean(bare), folder.rpartition("/")[2]
+        klass, ucm = class_of(bare), self._desk.order.ucm
+        if is_month(month) or month == UNDATED:
+            return {Identity(ucm, klass, month, bare)}
+        known = self._desk.catalog.months_of(ucm, klass, bare)
+        return {Identity(ucm, klass, found, bare) for found in known or {month_in_name(bare, self._desk.ucm.zone) or UNDATED}}
+
+    def _is_held(self, identity: Identity) -> bool:
+        return self._desk.catalog.is_archived(identity) and self._desk.catalog.gap_of(identity) is None
+
+
+def _of_plan(plan: Plan) -> View:
+    """What a plan counts in its window."""
+    return View(lambda identity: plan.state_of(identity) is not None, plan.tally.archived, plan.tally.gone)

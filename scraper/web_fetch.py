@@ -1,0 +1,183 @@
+"""Fetching through the web UI: a class's whole archive, a batch of ticked rows, one row; each taken in while it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import BinaryIO, cast
+
+from loguru import logger
+
+from scraper.errors import DiskFull, DownloadFailed, ScraperError
+from scraper.ingest import Ingest, MonthOf, Outcome
+from scraper.models import GapReason, Identity, RecordingClass, Source
+from scraper.reconcile import ListedFile, Obstacle, Result, Verdict, Wanted
+from scraper.threads import in_thread
+from scraper.web_way import WebWay, listed_file
+from scraper.webui.follow import GrowingDownload
+from scraper.webui.recordings_page import RecordingsPage
+from scraper.webui.rows import Pause, Rows
+
+_TICK_SECONDS = 0.5
+#: How long reading the PBX's list may hold up the ingest, in seconds.
+_LIST_SECONDS = 300.0
+#: With less than this the browser can't have gone on writing its download.
+_LEAST_FREE_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 18
+
+_NEXT_RUN = "The next run tries again; if it repeats, download this one by hand and use `ucm-scraper ingest`."
+_NOT_LISTED = Obstacle(GapReason.NOT_LISTED, "the PBX's list does not show it", "It may have been deleted on the PBX.")
+_NOT_PACKED = Obstacle(GapReason.CORRUPT, "the PBX lists it, but the archive of ticked rows did not hold it", _NEXT_RUN)
+
+
+class WebFetch:
+    """Downloads of one job. ``same_as``: recordings that the catalog knows under another month than the PBX's archive."""
+
+    def __init__(self, web: WebWay) -> None:
+        self._web = web
+        self._desk = web.desk
+        self._pause = Pause()
+        self.same_as: Mapping[Identity, Identity] = {}
+
+    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]] | None = None) -> Outcome:
+        """*Download All* of a class. ``listed`` gives the PBX's list where it is known; else it is read when first needed.
+
+        A download that broke off after some recordings is the outcome's ``damage``. Raises as :meth:`WebWay.on_page`.
+        """
+
+        async def download(page: RecordingsPage) -> Outcome:
+            self._desk.order.progress.phase("packing")
+            async with page.download_all(self._web.downloads) as stream:
+                self._desk.order.progress.phase("downloading")
+                months = Months(listed or self._reader(klass))
+                return await self._take_in(stream, Source.BULK, months)
+
+        return await self._web.on_page(klass, download)
+
+    async def batch(self, wanted: Sequence[Wanted]) -> list[Result]:
+        """Tick rows of one class and take in their archive; results of as many as went at once. Raises as :meth:`WebWay.on_page`."""
+        klass = wanted[0].identity.klass
+        identities: dict[str, Identity] = {}
+
+        async def download(page: RecordingsPage) -> tuple[list[Identity], list[Identity], Outcome]:
+            identities.update({self._web.row_name(one.identity, page): one.identity for one in wanted})
+            months = Months(lambda: [ListedFile(klass, one.identity.month, one.identity.name, one.size) for one in wanted])
+            async with Rows(page, self._pause).download_batch(list(identities), self._web.downloads) as batch:
+                outcome = await self._take_in(batch.stream, Source.BATCH, months)
+            return [identities[name] for name in batch.names], [identities[name] for name in batch.absent], outcome
+
+        packed, absent, outcome = await self._web.on_page(klass, download)
+        missing = Obstacle(GapReason.UNREACHABLE, f"the archive did not arrive whole: {outcome.damage}", _NEXT_RUN)
+        results = [Result(identity, Verdict.FAILED, _NOT_LISTED) for identity in absent]
+        for identity in packed:
+            result = self.result(identity)
+            cut = outcome.damage is not None and result.why is None and result.verdict is Verdict.FAILED
+            results.append(Result(identity, Verdict.WAY_FAILED, missing) if cut else self._explained(result))
+        return results
+
+    async def row(self, identity: Identity) -> Result:
+        """Download one row. Raises as :meth:`WebWay.on_page` and :meth:`~scraper.webui.rows.Rows.download_row`."""
+
+        async def download(page: RecordingsPage) -> None:
+            async with Rows(page, self._pause).download_row(self._web.row_name(identity, page), self._web.downloads) as stream:
+                try:
+                    await in_thread(self._take_one, identity, stream)
+                except asyncio.CancelledError:
+                    stream.ended("stopped")
+                    raise
+
+        await self._web.on_page(identity.klass, download)
+        return self._explained(self.result(identity))
+
+    def result(self, identity: Identity) -> Result:
+        """Whether a recording is in the archive now and nothing stands against it; without a reason where nothing came at all."""
+        gap = self._desk.catalog.gap_of(identity)
+        if gap is not None and gap.reason in (GapReason.UNDECODABLE, GapReason.CORRUPT, GapReason.TOO_SHORT):
+            return Result(identity, Verdict.FAILED, Obstacle(gap.reason, gap.detail, gap.remedy))
+        return Result(identity, Verdict.WON if self._desk.catalog.is_archived(identity) else Verdict.FAILED)
+
+    @staticmethod
+    def _explained(result: Result) -> Result:
+        if result.verdict is Verdict.FAILED and result.why is None:
+            return Result(result.identity, Verdict.FAILED, _NOT_PACKED)
+        return result
+
+    async def _take_in(self, stream: GrowingDownload, source: Source, months: MonthOf) -> Outcome:
+        """Read an archive in a thread while the browser writes it; a stop lets the recording in hand be finished."""
+        ingest = self._desk.take_in(source, months, self.same_as)
+        try:
+            await self._read_out(ingest, stream)
+        except DownloadFailed as error:
+            if shutil.disk_usage(self._web.downloads).free < _LEAST_FREE_BYTES:
+                raise DiskFull("data_dir has no space left for the download.", remedy="Free some space where `data_dir` lies.") from error
+            if not ingest.outcome.seen and not self._desk.stopped:
+                raise
+            ingest.outcome.damage = error.message
+        finally:
+            self._desk.enter(ingest.outcome)
+        if ingest.outcome.damage:
+            logger.bind(action="archive-damaged").warning("The archive is damaged: {}", ingest.outcome.damage)
+        return ingest.outcome
+
+    async def _read_out(self, ingest: Ingest, stream: GrowingDownload) -> None:
+        reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, cast(BinaryIO, stream)))
+        try:
+            while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0]:
+                answer = self._web.ui.wire.latest("downloadFile")
+                self._desk.order.progress.downloaded(stream.position, answer.length if answer else None)
+        except asyncio.CancelledError:
+            self._desk.stopped = True
+            stream.ended("stopped")
+        await reading
+
+    def _take_one(self, identity: Identity, stream: GrowingDownload) -> None:
+        with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:
+            while block := stream.read(_BLOCK_BYTES):
+                file.write(block)
+            self._desk.enter(self._desk.take_in(Source.ROW).take(identity, file))
+
+    def _reader(self, klass: RecordingClass) -> Callable[[], Iterable[ListedFile]]:
+        """Reads the PBX's list from the ingest's thread, in a second tab: the first is packing."""
+        loop = asyncio.get_running_loop()
+
+        async def read() -> list[ListedFile]:
+            rows, _ = await (await self._web.ui.second_recordings()).listing()
+            return [listed_file(klass, row) for row in rows]
+
+        def ask() -> list[ListedFile]:
+            if klass is not RecordingClass.MONITOR:
+                return []
+            try:
+                return asyncio.run_coroutine_threadsafe(read(), loop).result(_LIST_SECONDS)
+            except (ScraperError, TimeoutError) as error:
+                logger.bind(action="list-unread").warning("The PBX's list could not be read for the months ({})", type(error).__name__)
+                return []
+
+        return ask
+
+
+class Months:
+    """Knows the month of a bare name by the PBX's list, which is asked for at the first question."""
+
+    def __init__(self, listed: Callable[[], Iterable[ListedFile]]) -> None:
+        self._listed = listed
+        self._rows: dict[str, list[ListedFile]] | None = None
+
+    def __call__(self, name: str, size: int) -> str | None:
+        """The month of a recording of so many bytes; one name in two months is told apart by the sizes."""
+        if self._rows is None:
+            self._rows = defaultdict(list)
+            for row in self._listed():
+                self._rows[row.name].append(row)
+        named = self._rows.get(name)
+        if not named:
+            return None
+        nearest = min(named, key=lambda row: abs((row.size or 0) - size))
+        if len(named) > 1:
+            with suppress(ValueError):
+                named.remove(nearest)
+        return nearest.month
