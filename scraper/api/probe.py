@@ -19,6 +19,7 @@ from scraper.errors import (
     ScraperError,
     ServerError,
     SignInError,
+    StorageError,
     Throttled,
     TlsHandshakeFailed,
 )
@@ -92,7 +93,7 @@ def _layer(error: ScraperError) -> str:
             return "switched on"
         case ApiBlocked():
             return "address permitted"
-        case SignInError():
+        case SignInError() | StorageError():  # the budget is kept in the catalog
             return "API user"
         case _:
             return "network"
@@ -127,4 +128,5 @@ def _step(layer: str, ok: bool | None, cause: str) -> ProbeStep:
 
 
 def _failed(layer: str, error: ScraperError) -> ProbeStep:
-    return ProbeStep(layer, False, error.message, _MENUS[layer], error.remedy, int(error.exit_code))
+    menu = menus.API if isinstance(error, Throttled) else _MENUS[layer]
+    return ProbeStep(layer, False, error.message, menu, error.remedy, int(error.exit_code))

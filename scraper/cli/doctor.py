@@ -75,19 +75,22 @@ def _table(found: Checkup, width: int) -> Iterator[str]:
     """A line or a few a layer, wrapped to ``width`` columns; below what failed, where to look and what to do."""
     layers = max(len(step.layer) for step in found.steps)
     yield f"{'LAYER':<{layers}}  {'RESULT':<7}  FINDING"
+    said: dict[str, Step] = {}
     for step in found.steps:
-        yield from _row(step, layers, width)
+        earlier = said.setdefault(step.remedy, step)
+        remedy = step.remedy if earlier is step else f"as for {earlier.layer}"
+        yield from _row(step, remedy if step.remedy else "", layers, width)
     yield ""
     yield from (f"note: {note}" for note in found.notes)
     ways = ", ".join(f"{title} {found.state(way).replace('-', ' ')}" for way, title in (("web", "web UI"), ("api", "API")))
     yield f"{found.ucm}: {ways} (exit code {found.exit_code})"
 
 
-def _row(step: Step, layers: int, width: int) -> Iterator[str]:
+def _row(step: Step, remedy: str, layers: int, width: int) -> Iterator[str]:
     indent = " " * (layers + 11)
     first = f"{step.layer:<{layers}}  {step.result:<7}  "
     yield from _wrapped(step.cause, first, indent, width)
-    for title, text in (("menu:   ", step.menu), ("remedy: ", step.remedy)):
+    for title, text in (("menu:   ", step.menu), ("remedy: ", remedy)):
         if text:
             yield from _wrapped(text, indent + title, indent + " " * len(title), width)
 

@@ -74,7 +74,7 @@ def clock(ahead: float | None, zone: ZoneInfo, sightings: Iterable[Sighting]) ->
         return Step(Layer.CLOCK, Result.FAILED, "; ".join(wrong), menus.TIME, remedy, int(ExitCode.GAPS))
     agreed = f"the zone {zone.key} agrees with the newest calls' times" if sample else f"the zone {zone.key} could not be checked yet"
     if ahead is None:
-        told = "the PBX doesn't tell its time"
+        told = "the PBX's time could not be had"
         return Step.ok(Layer.CLOCK, f"{told}; {agreed}") if sample else Step.skipped(Layer.CLOCK, f"{told}; {agreed}")
     return Step.ok(Layer.CLOCK, f"{abs(ahead):.0f} s apart; {agreed}")
 

@@ -125,12 +125,12 @@ class Checkup:
     def exit_code(self) -> int:
         """0: all is well. 3: a job would work, but not everything is. Else a job can't work: storage's code, or the first failure's."""
         failed = [step for step in self.steps if step.result is Result.FAILED]
-        without_storage = [step.exit_code for step in failed if step.layer is Layer.STORAGE]
-        if without_storage:
-            return without_storage[0]
-        if failed and not any(self.state(way) is WayState.WORKS for way in self.ways):
+        states = [self.state(way) for way in self.ways]
+        if storage := [step.exit_code for step in failed if step.layer is Layer.STORAGE]:
+            return storage[0]
+        if failed and WayState.WORKS not in states:
             return failed[0].exit_code
-        return int(ExitCode.GAPS if failed else ExitCode.COMPLETE)
+        return int(ExitCode.GAPS if failed or WayState.FAILS in states else ExitCode.COMPLETE)
 
     def as_json(self) -> dict[str, Any]:
         """The documented object."""
