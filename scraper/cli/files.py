@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scraper.cli.context import Invocation, as_json, invocation
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog
 from scraper.cli.output import emit, emit_bytes, emit_json
 from scraper.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from converters import Decoded, FileSource
+    from converters import Decoded, FileSource, KnownLayout
     from converters.inspect import Inspection
 
 _STDOUT = Path("-")
@@ -54,21 +54,31 @@ def convert(_call: Invocation, source: Path, target: Path | None, force: bool) -
 
 @click.command(short_help="Show what a file is, with the evidence.", epilog="Example: ucm-scraper inspect recording.wav")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--ucm", "name", metavar="NAME", help="Judge it as a job on this UCM would, by what calibration has found there.")
 @as_json
 @invocation
-def inspect(_call: Invocation, file: Path, as_json: bool) -> None:
+def inspect(call: Invocation, file: Path, name: str | None, as_json: bool) -> None:
     """Show what a file is: its first bytes, the readings of them that were considered, and what spoke for each.
 
-    Exit code 0 also where it is nothing known.
+    Exit code 0 also where it is nothing known. Needs no configuration, unless --ucm is given.
     """
+    from converters import Options
     from converters.inspect import inspect as look
 
+    options = Options(known_layouts=_known_layouts(call, name)) if name else None
     with _opened(file) as opened:
-        found = look(opened)
+        found = look(opened, options)
     if as_json:
         emit_json(_inspection(found))
     else:
         emit("\n".join(_lines(file, found)))
+
+
+def _known_layouts(call: Invocation, name: str) -> tuple[KnownLayout, ...]:
+    settings = call.settings(secrets=False)
+    chosen(settings, [name])
+    with open_catalog(settings) as catalog:
+        return catalog.known_layouts(name)
 
 
 def _check_target(source: Path, target: Path, force: bool) -> None:
