@@ -311,7 +311,7 @@ class LocalStore:
         with writing("The store"):
             free = shutil.disk_usage(self.root).free
         if free < self._min_free:
-            raise DiskFull(f"The store has {free >> 20} MiB free; store.min_free_mb asks for {self._min_free >> 20}.", free=free)
+            raise DiskFull(f"The store has {free >> 20:,} MiB free; store.min_free_mb asks for {self._min_free >> 20:,}.", free=free)
 
     def remove_leftovers(self, ucm: str) -> int:
         """See :meth:`Store.remove_leftovers`."""

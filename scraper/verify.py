@@ -75,14 +75,20 @@ def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: Ver
 def note_lost(catalog: Catalog, store: Store, ucm: str, result: VerifyResult) -> None:
     """Open a gap for each recording that is missing or changed, so that the next job fetches it again.
 
-    A gap that was opened so before is closed where the file is right again, from a backup. The caller holds the UCM's lock; each recording
-    is looked at once more under it, for a job may have put it right since, or have been moving it just then.
+    A gap that was opened so before is closed where the file is right again, from a backup. What was lost and is gone for good from the PBX
+    too is no recording of the archive any more: it counts as gone. The caller holds the UCM's lock; each recording is looked at once more
+    under it, for a job may have put it right since, or have been moving it just then.
     """
     before = {found.gap.identity: found.gap for found in catalog.open_gaps(ucm) if found.gap.detail in _DETAILS.values()}
+    gone = {found.gap.identity: found.closed_at or "" for found in catalog.closed_gaps(ucm, "gone")}
     for identity in dict.fromkeys((*result.missing, *result.changed, *before)):
-        verdicts = {_judge(store, one) for one in catalog.find_recordings(identity) if one.state == "archived"}
+        stored = [one for one in catalog.find_recordings(identity) if one.state == "archived"]
+        verdicts = {_judge(store, one) for one in stored}
         wrong = next((kind for kind in _DETAILS if kind in verdicts), None)
-        if wrong is not None:
+        if verdicts == {"missing"} and identity not in before and all(one.stored_at < gone.get(identity, "") for one in stored):
+            for one in stored:
+                catalog.forget(one)
+        elif wrong is not None:
             gap = Gap(identity, GapReason.CORRUPT, _DETAILS[wrong], WHAT_NOW[wrong])
             if gap != before.get(identity):
                 catalog.record_gap(gap)

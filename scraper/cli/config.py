@@ -30,7 +30,7 @@ def config() -> None:
 def check(call: Invocation) -> None:
     """Validate the configuration and name every problem at once. Exit code 2 where there is one.
 
-    Nothing is connected to: whether address and password are right shows at the first `ucm-scraper run`.
+    Nothing is connected to: whether address and password are right, `ucm-scraper doctor` tests.
     """
     settings = call.settings()
     _check_places(settings)

@@ -52,7 +52,9 @@ def simulate(_call: Invocation, port: int, recordings: int, faults: tuple[str, .
     try:
         run_forever(config, _tell_json if as_json else _tell)
     except OSError as error:
-        raise ConfigError(f"127.0.0.1:{port} can't be used: {error.strerror}.", remedy="Choose another with --port, or 0 for any.") from error
+        raise ConfigError(
+            f"127.0.0.1:{port} can't be used: {error.strerror}.", remedy="Choose another with --port, or 0 for any."
+        ) from error
 
 
 def _tell(simulator: Simulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,10 +66,37 @@ def test_what_is_lost_is_noted_as_a_gap_once(shop: Any, make: Any) -> None:
     ]
 
 
+def test_what_was_lost_is_put_back_when_the_same_bytes_come_again(shop: Any, make: Any) -> None:
+    noted = harm(shop, make)
+    noted()
+    assert shop.catalog.totals(make.UCM).archived == 1
+    shop.ingest(make.tgz(make.recordings(3)))
+    assert noted() == [] and shop.catalog.totals(make.UCM).archived == 3
+    files = shop.files()
+    assert [files[f"{make.UCM}/{make.MONTH}/{make.name(number)}"] for number in range(3)] == [make.wav(number) for number in range(3)]
+    assert b"other" in files.values()  # what lay there is somebody's
+
+
+def test_what_was_lost_and_is_gone_from_the_pbx_counts_as_gone(shop: Any, make: Any) -> None:
+    noted = harm(shop, make)
+    noted()
+    lost = Gap(Identity(make.UCM, RecordingClass.MONITOR, make.MONTH, make.name(0)), GapReason.GONE, "the PBX has it no more", "")
+    for hours in (1, 9):
+        shop.catalog.record_gap(lost, at=datetime.now(UTC) + timedelta(hours=hours))
+    assert noted() == [(make.name(1), GapReason.CORRUPT)]
+    totals = shop.catalog.totals(make.UCM)
+    assert (totals.archived, totals.gone) == (1, 1)
+    assert verify(shop.catalog, shop.store).checked == 2
+
+
 def test_a_gap_that_verifying_opened_closes_when_a_backup_brought_the_file_back(shop: Any, make: Any) -> None:
     noted = harm(shop, make)
     noted()
-    (shop.store.root / make.UCM / make.MONTH / make.name(0)).write_bytes(make.wav(0))
+    path = shop.store.root / make.UCM / make.MONTH / make.name(0)
+    path.mkdir()  # unreadable, which is not right yet
+    assert len(noted()) == 2
+    path.rmdir()
+    path.write_bytes(make.wav(0))
     assert noted() == [(make.name(1), GapReason.CORRUPT)]
 
 
