@@ -34,6 +34,7 @@ from scraper.reconcile.safety import vanished
 from scraper.threads import in_thread
 from scraper.web_way import WebWay, listed_file
 from scraper.webui.recordings_page import Listed
+from scraper.webui.sidebar import Entry
 
 #: After so long the lists are read to their end again, also where the call records alone would do.
 _WHOLE_LISTS_EVERY = timedelta(hours=24)
@@ -62,7 +63,8 @@ class Survey:
         self._listed: set[RecordingClass] = set()
         self._directories: list[ListedFile] = []
         self.calls_current = False
-        web.classes |= set(map(RecordingClass, json.loads(self._recall("class-pages") or "[]")))
+        for klass, entry in json.loads(self._recall("class-pages") or "{}").items():
+            web.class_pages[RecordingClass(klass)] = Entry(*entry)
 
     @property
     def learned(self) -> bool:
@@ -151,7 +153,7 @@ class Survey:
 
     def _classes_to_list(self) -> list[RecordingClass]:
         """All classes now and then, since nobody knows which pages a web UI has; else those that had one."""
-        return list(_CLASSES) if self.lists_are_due else sorted(self._web.classes)
+        return list(_CLASSES) if self.lists_are_due else [klass for klass in _CLASSES if klass in self._web.classes]
 
     async def _read_list(self, klass: RecordingClass) -> None:
         catalog, ucm, run = self._desk.catalog, self._desk.order.ucm, self._desk.report.run_id
@@ -164,8 +166,9 @@ class Survey:
             if klass is RecordingClass.MONITOR:
                 raise
             return
-        self._web.classes.add(klass)
-        self._remember("class-pages", json.dumps(sorted(self._web.classes)))
+        if klass is not RecordingClass.MONITOR:
+            pages = {known.value: [entry.route, entry.label] for known, entry in self._web.class_pages.items()}
+            self._remember("class-pages", json.dumps(pages))
         rows = found.rows
         if not found.whole:
             self._desk.report.notes.append(f"The PBX's list of {klass.value} recordings is not as long as it says.")

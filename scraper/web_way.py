@@ -22,6 +22,7 @@ from scraper.webui.browser import LaunchOptions, as_browser_failure
 from scraper.webui.cdr_page import open_calls
 from scraper.webui.class_pages import open_class
 from scraper.webui.recordings_page import Enough, Listed, RecordingsPage
+from scraper.webui.sidebar import Entry
 from scraper.webui.ui import WebUi, web_ui
 
 _T = TypeVar("_T")
@@ -42,8 +43,8 @@ class WebWay:
         self.desk = desk
         self.downloads: Path = desk.work_dir / "downloads"
         self.failure: ScraperError | None = None
-        #: The classes whose pages the web UI is known to have.
-        self.classes = {RecordingClass.MONITOR}
+        #: The sidebar's entries of the classes that have pages of their own.
+        self.class_pages: dict[RecordingClass, Entry] = {}
         self._names: dict[Identity, str] = {}
         self._ui: WebUi | None = None
         self._shown: tuple[RecordingClass, RecordingsPage] | None = None
@@ -59,6 +60,11 @@ class WebWay:
     def is_configured(self) -> bool:
         """Whether the configuration has an account for it."""
         return self.desk.ucm.web is not None
+
+    @property
+    def classes(self) -> frozenset[RecordingClass]:
+        """The classes whose pages the web UI is known to have."""
+        return frozenset({RecordingClass.MONITOR, *self.class_pages})
 
     @property
     def is_open(self) -> bool:
@@ -151,11 +157,13 @@ class WebWay:
 
     async def _page(self, ui: WebUi, klass: RecordingClass) -> RecordingsPage:
         if self._shown is None or self._shown[0] is not klass:
-            page: RecordingsPage | None = await ui.recordings()
-            if klass is not RecordingClass.MONITOR and page is not None:
-                page = await open_class(page, klass)
-            if page is None:
-                raise NotListed(f"The web UI shows no page of {klass.value} recordings.")
+            page = self._shown[1] if self._shown and klass is not RecordingClass.MONITOR else await ui.recordings()
+            if klass is not RecordingClass.MONITOR:
+                self._shown = None
+                found = await open_class(page, klass, self.class_pages.get(klass))
+                if found is None:
+                    raise NotListed(f"The web UI shows no page of {klass.value} recordings.")
+                page, self.class_pages[klass] = found.page, found.entry
             self._shown = klass, page
         return self._shown[1]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 
 from loguru import logger
 
@@ -30,18 +31,32 @@ _RECORDINGS = re.compile(r"record|aufnahm|aufzeichn|录音|錄音|grabaci|enregi
 _TYPES = {RecordingClass.QUEUE: re.compile("queue"), RecordingClass.MEETME: re.compile("meetme|conf|meeting")}
 
 
-async def open_class(page: RecordingsPage, klass: RecordingClass) -> RecordingsPage | None:
+@dataclass(frozen=True, slots=True)
+class ClassPage:
+    """The page of a class, open, and the sidebar's entry that led to it."""
+
+    page: RecordingsPage
+    entry: sidebar.Entry
+
+
+async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar.Entry | None = None) -> ClassPage | None:
     """The page of queue or conference recordings, in the same tab as ``page`` (left by that); None where the web UI shows none.
 
-    Raises :class:`SessionEnded`.
+    The entry ``known`` from before is tried first: reading the whole sidebar takes a second or more. Raises :class:`SessionEnded`.
     """
+    if known and (first := await _open(page, known, klass)):
+        return _as_class_page(page, known, first)
     for entry in await sidebar.entries(page.page):
         name = f"{entry.label} {entry.route}"
         if _CLASSES[klass].search(name) and _RECORDINGS.search(name) and (first := await _open(page, entry, klass)):
-            found = RecordingsPage(page.page, page.wire, page.guard, page.labels, page.patience)
-            found.kind, found.first = first.parameters["type"], first
-            return found
+            return _as_class_page(page, entry, first)
     return None
+
+
+def _as_class_page(page: RecordingsPage, entry: sidebar.Entry, first: Answer) -> ClassPage:
+    found = RecordingsPage(page.page, page.wire, page.guard, page.labels, page.patience)
+    found.kind, found.first = first.parameters["type"], first
+    return ClassPage(found, entry)
 
 
 async def _open(page: RecordingsPage, entry: sidebar.Entry, klass: RecordingClass) -> Answer | None:

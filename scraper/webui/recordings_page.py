@@ -195,7 +195,8 @@ class RecordingsPage:
         rows: dict[tuple[str, str], Listed] = {}
         whole = False
         try:
-            await self.pager.enlarge()
+            if self.pager.latest is None or len(listed(self.pager.latest)) != self.pager.latest.field("total_item"):
+                await self.pager.enlarge()
             turned = await self.pager.go(1)
             while turned and (answer := self.pager.latest) is not None:
                 if answer.session_ended:

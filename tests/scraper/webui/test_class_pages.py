@@ -29,7 +29,7 @@ def test_class_page_lists_and_gives_all_some_and_one(visit, build):
         page = await at.ui.recordings()
         for klass, kind, count in KLASSES:
             names = at.names(klass)
-            found = await open_class(page, klass)
+            found = (await open_class(page, klass)).page
             assert (found.kind, found.total) == (kind, count)
             rows, whole = await found.listing()
             assert ([row.name for row in rows], whole) == (names, True)
@@ -56,7 +56,7 @@ def test_web_ui_without_sidebar_has_no_class_pages_to_find(visit):
 @pytest.mark.parametrize(("language", "all_button"), [("de", "Alle herunterladen"), ("zh", "下载所有")])
 def test_translated_entries_are_known(visit, language, all_button):
     async def story(at):
-        found = await open_class(await at.ui.recordings(), RecordingClass.MEETME)
+        found = (await open_class(await at.ui.recordings(), RecordingClass.MEETME)).page
         return found.total
 
     assert visit(story, Labels((all_button,)), language=language, meetme_recordings=3) == 3
