@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,16 @@ import click
 
 from scraper.cli.archive import nothing_yet
 from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_names
-from scraper.cli.output import emit, emit_json
+from scraper.cli.output import emit
 from scraper.errors import ConfigError
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog, StoredCall
     from scraper.cdr import CallFile
     from scraper.models import RecordingClass
+
+    #: A leg of a call, and of each recording that it names whether it is archived.
+    _Leg = tuple[StoredCall, list[bool]]
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 #: Calls whose recordings are looked up together.
@@ -51,23 +55,30 @@ def cdrs(call: Invocation, names: tuple[str, ...], since: datetime | None, until
     ucms = chosen(settings, names)
     if nothing_yet(settings):
         return
-    width = max(map(len, ucms))
     with open_catalog(settings) as catalog:
-        empty = True
-        for name in ucms:
-            for leg, archived in _calls(catalog, name, *window):
-                if as_json:
-                    emit_json(_object(leg, archived))
-                    continue
-                if empty:
-                    emit(_row("UCM", width, ("START", "FROM", "TO", "STATUS", "TALK", "RECORDINGS")))
-                    empty = False
-                emit(_row(name, width, _cells(leg, archived)))
-    if empty and not as_json:
-        emit("No call records are known.")
+        legs = (leg for name in ucms for leg in _calls(catalog, name, *window))
+        for line in _as_json(legs) if as_json else _as_table(legs, max(map(len, ucms))):
+            if not emit(line):
+                break
 
 
-def _calls(catalog: Catalog, name: str, since: date | None, until: date | None) -> Iterator[tuple[StoredCall, list[bool]]]:
+def _as_json(legs: Iterable[_Leg]) -> Iterator[str]:
+    return (json.dumps(_object(*leg), ensure_ascii=False) for leg in legs)
+
+
+def _as_table(legs: Iterable[_Leg], width: int) -> Iterator[str]:
+    """Headed by what the columns are, if there is anything in them."""
+    lines = (_row(leg[0].ucm, width, _cells(*leg)) for leg in legs)
+    first = next(lines, None)
+    if first is None:
+        yield "No call records are known."
+        return
+    yield _row("UCM", width, ("START", "FROM", "TO", "STATUS", "TALK", "RECORDINGS"))
+    yield first
+    yield from lines
+
+
+def _calls(catalog: Catalog, name: str, since: date | None, until: date | None) -> Iterator[_Leg]:
     """Each call with whether its recordings are archived, in their order; some hundreds at a time, so that any number fits in memory."""
     found = catalog.newest_calls(name, since, until)
     while batch := list(islice(found, _BATCH)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scraper.cli.context import Invocation, as_json, chosen, invocation
-from scraper.cli.output import emit, emit_json
+from scraper.cli.output import emit
 
 if TYPE_CHECKING:
     from scraper.doctor import Checkup, Step
@@ -53,16 +54,14 @@ def doctor(call: Invocation, name: str, print_pin: bool, as_json: bool) -> None:
 
     if print_pin:
         shown = examination.show(name, settings.ucms[name])
-        return emit_json(shown.as_json()) if as_json else emit(shown.as_text())
+        emit(json.dumps(shown.as_json(), ensure_ascii=False) if as_json else shown.as_text())
+        return
     progress = call.progress(settings)
     try:
         found = examination.examine(settings, name, progress)
     finally:
         progress.done()
-    if as_json:
-        emit_json(found.as_json())
-    else:
-        emit("\n".join(_table(found, _width())))
+    emit(json.dumps(found.as_json(), ensure_ascii=False) if as_json else "\n".join(_table(found, _width())))
     raise click.exceptions.Exit(found.exit_code)
 
 

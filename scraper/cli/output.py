@@ -11,26 +11,29 @@ from typing import Any
 from scraper.errors import StorageError
 
 
-def emit(text: str) -> None:
+def emit(text: str) -> bool:
     """A line (or several) on stdout. Once nobody reads it any more, further ones go nowhere, and the job in hand goes on.
 
+    False when the reader has just been found gone: whoever only lists can end then.
     Raises :class:`StorageError` where it can't be written for another reason, such as a full disk.
     """
-    emit_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+    return emit_bytes((text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def emit_bytes(data: bytes | memoryview) -> None:
+def emit_bytes(data: bytes | memoryview) -> bool:
     """Bytes on stdout, at once; as :func:`emit`."""
     if sys.stdout is None:
-        return
+        return False
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         _to_nowhere()
+        return False
     except OSError as error:
         _to_nowhere()
         raise StorageError(f"The output can't be written: {error.strerror}.", remedy="Check where stdout goes.") from error
+    return True
 
 
 def _to_nowhere() -> None:
@@ -40,9 +43,9 @@ def _to_nowhere() -> None:
     os.close(nowhere)
 
 
-def emit_json(value: Any) -> None:
-    """One object on one line."""
-    emit(json.dumps(value, ensure_ascii=False))
+def emit_json(value: Any) -> bool:
+    """One object on one line; as :func:`emit`."""
+    return emit(json.dumps(value, ensure_ascii=False))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
