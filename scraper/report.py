@@ -37,6 +37,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"  recordings: expected {expected}, archived {archived}, gone {counts.gone:,}"
     ways = ", ".join(f"{source.value} {count:,}" for source, count in report.sources.items() if count)
     yield f"  downloaded {size(report.bytes_downloaded)}, stored {size(report.bytes_stored)}{f'; new by {ways}' if ways else ''}"
+    for line in report.plan or ():
+        yield f"  would fetch {line.count:,} {line.klass.value} recordings by {line.way} ({size(line.size)}, {line.fetches:,} downloads)"
     if counts.quarantined:
         yield f"  put into quarantine: {counts.quarantined:,}"
     yield from (f"  note: {note}" for note in report.notes)

@@ -60,7 +60,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 
 
 for _command in (
-    *(run.demo, run.run, run.ingest, run.login),
+    *(run.demo, run.run, run.reconcile, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
     *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
 ):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from scraper.errors import ConfigError
+from scraper.models import Window
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
@@ -102,3 +104,29 @@ ucm_names = click.option(
     help="Only this UCM, by its name in the configuration; may be repeated. Unless given: all.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, for programs.")
+
+
+class Day(click.ParamType[date]):
+    """A day as ``YYYY-MM-DD``."""
+
+    name = "date"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day; a usage error for anything else."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-02-28.", param, ctx)
+
+
+since_option = click.option(
+    "--since", type=Day(), metavar="DATE", help="Only calls that began on this day (YYYY-MM-DD) or later, PBX local."
+)
+until_option = click.option("--until", type=Day(), metavar="DATE", help="Only calls that began before this day (YYYY-MM-DD), PBX local.")
+
+
+def window_of(since: date | None, until: date | None) -> Window:
+    """The window that the two options mean; a usage error where it is empty."""
+    if since and until and since >= until:
+        raise click.UsageError("--since must lie before --until, which is exclusive.")
+    return Window(since, until)

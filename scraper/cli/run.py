@@ -1,90 +1,94 @@
-"""Commands that start a job: ``run``, ``ingest``, ``demo``, and the ``login`` that a person makes for later ones."""
+"""Commands that start a job: run, reconcile, fetch, ingest, demo, and the login that a person makes for later ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.context import Invocation, as_json, chosen, invocation, ucm_names
+from scraper.cli.context import Invocation, as_json, chosen, invocation, since_option, ucm_names, until_option, window_of
+from scraper.cli.jobs import Shift, show
 from scraper.cli.output import emit
 from scraper.cli.stopping import stop_on_signals
-from scraper.errors import ConfigError, ExitCode, combined_exit_code
-from scraper.models import Report, Status, Trigger
+from scraper.models import Trigger
 
 if TYPE_CHECKING:
     from scraper.demo import Shown
-    from scraper.desk import Order
-    from scraper.settings import Settings
 
 _DEMO_ROWS = 8
 
-Job = Callable[["Order"], Report]
 
-
-@dataclass(frozen=True, slots=True)
-class _Shift:
-    """What several jobs share: the call, its configuration, why it runs, how its reports are shown."""
-
-    call: Invocation
-    settings: Settings
-    trigger: Trigger
-    as_json: bool
-
-    def work(self, names: Sequence[str], job: Job) -> int:
-        """Let ``job`` work on one UCM after the other, show each report, and return the exit code of all."""
-        codes = []
-        with stop_on_signals() as stop:
-            from scraper.desk import Order
-
-            for name in names:
-                order = Order(self.settings, name, self.trigger, self.call.progress(self.settings), stop)
-                report = not_started(order) if stop.is_set() else job(order)
-                show(report, self.as_json)
-                codes.append(int(report.exit_code))
-        return combined_exit_code(codes)
-
-
-def show(report: Report, as_json: bool) -> None:
-    """A report on stdout."""
-    from scraper.report import as_line, as_text
-
-    emit(as_line(report) if as_json else as_text(report))
-
-
-def not_started(order: Order) -> Report:
-    """The report for a UCM whose turn never came, because somebody asked to stop."""
-    from scraper.desk import new_report
-    from scraper.glance import fill_from_catalog
-
-    report = new_report(order)
-    report.status, report.exit_code, report.finished_at = Status.STOPPED, ExitCode.GAPS, report.started_at
-    report.notes.append("Stopped before this UCM's turn.")
-    fill_from_catalog(order.settings, report)
-    return report
+_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be fetched, over which way, and fetch nothing.")
 
 
 @click.command(short_help="One job now: fetch, check, store, report.", epilog="Example: ucm-scraper run --ucm head-office --json")
 @ucm_names
+@_dry_run
 @as_json
-@click.option("--dry-run", is_flag=True, hidden=True)
 @invocation
-def run(call: Invocation, names: tuple[str, ...], as_json: bool, dry_run: bool) -> None:
-    """One job now, for each UCM: fetch what is new, check it, store it, and report what is missing.
+def run(call: Invocation, names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """One job now, for each UCM: learn what should exist, fetch what is missing, check it, store it, and report.
+
+    It asks for what can have changed since the last run, and works on every open gap. With --dry-run nothing is
+    fetched; exit code 3 then says that something would be.
 
     The report goes to stdout. Several UCMs are worked on one after the other; the exit code is the first of
     1, 10, 8, 4, 5, 6, 7, 9, 3, 0 that occurred.
     """
-    if dry_run:
-        raise ConfigError("--dry-run is not there yet; nothing was done.", remedy="Run without it: a job only reads from the PBX.")
     settings = call.settings()
     ucms = chosen(settings, names)
     from scraper import job
 
-    raise click.exceptions.Exit(_Shift(call, settings, Trigger.MANUAL, as_json).work(ucms, job.run))
+    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json).work(ucms, job.plan if dry_run else job.run))
+
+
+@click.command(
+    short_help="Re-read all that the UCM knows, and fetch the gaps.",
+    epilog="Example: ucm-scraper reconcile --ucm head-office --since 2026-02-01 --until 2026-03-01",
+)
+@ucm_names
+@since_option
+@until_option
+@_dry_run
+@as_json
+@invocation
+def reconcile(call: Invocation, names: tuple[str, ...], since: date | None, until: date | None, dry_run: bool, as_json: bool) -> None:
+    """Re-read everything (or the window) that the UCM knows, compare it with the archive, and fetch what is missing.
+
+    `run` does the same for what can have changed. Use this after recordings were deleted on the UCM on purpose
+    (a safety stop, exit code 10, asks for it), or to be sure. With a window the report counts that window only.
+    """
+    window = window_of(since, until)
+    settings = call.settings()
+    ucms = chosen(settings, names)
+    from scraper import job
+
+    work = partial(job.plan if dry_run else job.run, everything=True)
+    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json, window).work(ucms, work))
+
+
+@click.command(
+    short_help="Fetch these recordings only, by the UCM's file names.",
+    epilog="Example: ucm-scraper fetch --ucm head-office 2026-02/auto-1770000000-1000-5550100.wav",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM that has them, by its name in the configuration.")
+@as_json
+@invocation
+def fetch(call: Invocation, files: tuple[str, ...], name: str, as_json: bool) -> None:
+    """Fetch these recordings only, by the UCM's file names, with their month (2026-02/NAME) or without.
+
+    Each is looked for over the API, then among the Recordings page's rows. The report counts these recordings only;
+    exit code 0 says that all of them are held now.
+    """
+    settings = call.settings()
+    ucms = chosen(settings, [name])
+    from scraper import job
+
+    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json).work(ucms, lambda order: job.fetch(order, files)))
 
 
 @click.command(
@@ -105,7 +109,7 @@ def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
     ucms = chosen(settings, [name])
     from scraper import job
 
-    raise click.exceptions.Exit(_Shift(call, settings, Trigger.INGEST, as_json).work(ucms, lambda order: job.ingest(order, archive)))
+    raise click.exceptions.Exit(Shift(call, settings, Trigger.INGEST, as_json).work(ucms, lambda order: job.ingest(order, archive)))
 
 
 @click.command(short_help="Sign in by hand, for CAPTCHA or second factor.", epilog="Example: ucm-scraper login --ucm head-office")
