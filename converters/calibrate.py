@@ -113,7 +113,7 @@ def _best(tried: list[_Match]) -> Verdict:
     """No reading has all samples and no other: the nearest to that."""
     exact = [match for match in tried if match.exact]
     if exact:
-        return _verdict(min(exact, key=lambda match: abs(match.excess)))
+        return _verdict(exact[0])
     close = [match for match in tried if match.close]
     if close:
         return _verdict(max(close, key=lambda match: match.likeness_db))
@@ -134,7 +134,7 @@ def _verdict(match: _Match) -> Verdict:
 
 
 def _find_probe(truth: Decoded) -> _Probe | Undecided:
-    """The loudest stretch of the first minute or so."""
+    """The first loud stretch: early, because one form may have been fetched while the recording went on."""
     if truth.seconds < MIN_SECONDS:
         return Undecided(f"the recording has {truth.seconds:.2f} s: too short to compare")
     try:
@@ -143,8 +143,9 @@ def _find_probe(truth: Decoded) -> _Probe | Undecided:
         return Undecided(f"the other form can't be decoded: {error.detail}")
     width = min(_PROBE, len(first))
     rows = first[: len(first) // width * width].reshape(-1, width)
-    row = int(rows.std(axis=1).argmax())
-    if rows[row].std() < _QUIET_STD or len(np.unique(rows[row])) < _FEW_VALUES:
+    loudness = rows.std(axis=1)
+    row = int((loudness >= loudness.max() / 2).argmax())
+    if loudness[row] < _QUIET_STD or len(np.unique(rows[row])) < _FEW_VALUES:
         return Undecided("the recording is silent, or nearly: nothing to compare")
     return _Probe(row * width, rows[row])
 

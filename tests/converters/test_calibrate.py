@@ -57,8 +57,9 @@ def test_calibrate_riff_that_never_went_through_the_codec_confirms_but_for_round
     assert found.exact == codec.startswith("s16")
 
 
-def test_calibrate_riff_in_ulaw_confirms_the_sixteen_bits_before_it(sound) -> None:
-    samples = sound.speech(3.0)
+@pytest.mark.parametrize("level", [3000, 20000])
+def test_calibrate_riff_in_ulaw_confirms_the_sixteen_bits_before_it(sound, level: float) -> None:
+    samples = sound.speech(3.0, level=level)  # loud, its high bytes alone are nearly right as well, in the other byte order
     found = compare(UNFIT + samples.tobytes(), sound.file(samples, "WAV", "ULAW"))
     assert isinstance(found, Confirmed)
     assert (found.layout, found.exact) == ("gsff/8/s16le/8000/1", False)
@@ -123,6 +124,33 @@ def test_calibrate_gsff_that_was_still_growing_is_confirmed(sound) -> None:
     found = compare(UNFIT.ljust(16, b"\1") + samples[:16000].tobytes(), sound.file(samples, "WAV", "PCM_16"))
     assert isinstance(found, Confirmed)
     assert found.layout == "gsff/16/s16le/8000/1"
+
+
+def test_calibrate_gsff_with_a_small_part_of_the_recording_is_undecided(sound) -> None:
+    samples = np.tile(sound.speech(1.0), 3)
+    assert isinstance(compare(UNFIT + samples[:6000].tobytes(), sound.file(samples, "WAV", "PCM_16")), Undecided)
+
+
+def test_calibrate_periodic_sound_is_placed_by_its_length(sound) -> None:
+    samples = np.rint(8000 * np.sin(2 * np.pi * np.arange(16000) / 100)).astype("<i2")
+    found = compare(UNFIT.ljust(212, b"\x91") + samples.tobytes(), sound.file(samples, "WAV", "PCM_16"))
+    assert isinstance(found, Confirmed)
+    assert found.layout == "gsff/212/s16le/8000/1"
+
+
+def test_calibrate_takes_the_rate_from_riff(sound) -> None:
+    samples = sound.speech(2.0)
+    riff = bytearray(sound.file(samples, "WAV", "PCM_16"))
+    struct.pack_into("<II", riff, 24, 16000, 32000)
+    found = compare(UNFIT + samples.tobytes(), bytes(riff))
+    assert isinstance(found, Confirmed)
+    assert found.layout == "gsff/8/s16le/16000/1"
+
+
+def test_calibrate_likeness_is_not_enough(sound) -> None:
+    samples = sound.speech(2.0)
+    noisy = np.clip(samples + np.random.default_rng(1).normal(0, samples.std() / 4, len(samples)), -32768, 32767).astype("<i2")
+    assert isinstance(compare(UNFIT + noisy.tobytes(), sound.file(samples, "WAV", "PCM_16")), Contradiction)
 
 
 def test_calibrate_without_two_forms_is_undecided(sound) -> None:

@@ -6,15 +6,18 @@ import hashlib
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 from converters.interface import BytesSource
 from converters.signature import ANY
 from scraper.calibration import Calibration
 from scraper.catalog import CalibrationTry, Catalog
+from scraper.catalog.gaps import Quarantined
 from scraper.filing import recover
 from scraper.quarantine import Quarantine
 from scraper.reconvert import Reconversion, Reconverted
+from scraper.simulator.recordings import encode_ulaw
 from scraper.store import LocalStore
 from scraper.verify import verify
 
@@ -132,6 +135,45 @@ def test_refused_gsff_comes_out_of_quarantine_and_its_gap_closes(archive: Archiv
     assert (sorted(done.recovered), done.redone, done.doubtful) == ([archive.identity(1), archive.identity(2)], [archive.identity(0)], [])
     assert archive.shop.files() == {archive.path(n): make.wav(n, 1.0) for n in range(3)}
     assert archive.shop.catalog.open_gaps(make.UCM) == []
+    assert archive.reconvert().recovered == []
+
+
+def test_a_refused_copy_of_what_is_held_only_closes_its_gap(archive: Archive, make: Any) -> None:
+    archive.take({0: gsff(make, 0)})
+    archive.calibrate(0, by=77)
+    archive.take({1: gsff(make, 1)})
+    (refused,) = archive.shop.catalog.open_gaps(make.UCM)
+    archive.take({1: make.wav(1, 1.0)})
+    archive.shop.catalog.record_gap(refused.gap, Quarantined(str(refused.quarantine_path), str(refused.source_sha256)))
+    archive.shop.catalog.enter_calibration(CalibrationTry(archive.identity(1), "confirmed", HEADER.hex(), "gsff/16/s16le/8000/1", "d"))
+    assert archive.reconvert().recovered == [archive.identity(1)]
+    assert archive.shop.catalog.open_gaps(make.UCM) == []
+    assert len(archive.shop.catalog.find_recordings(archive.identity(1))) == 1
+
+
+def test_a_file_in_quarantine_that_was_changed_or_lost_is_doubtful(archive: Archive, make: Any) -> None:
+    archive.take({0: gsff(make, 0)})
+    archive.calibrate(0, by=77)
+    archive.take({1: gsff(make, 1), 2: gsff(make, 2)})
+    changed, lost = (archive.quarantine.folder / str(gap.quarantine_path) for gap in archive.shop.catalog.open_gaps(make.UCM))
+    changed.write_bytes(changed.read_bytes()[:-2])
+    lost.unlink()
+    archive.shop.catalog.enter_calibration(CalibrationTry(archive.identity(1), "confirmed", HEADER.hex(), "gsff/16/s16le/8000/1", "d"))
+    done = archive.reconvert()
+    assert {one.identity for one in done.doubtful} == {archive.identity(1), archive.identity(2)}
+    assert len(archive.shop.catalog.open_gaps(make.UCM)) == 2
+
+
+@pytest.mark.parametrize(("layout", "doubtful"), [("gsff/8/ulaw/8000/1", 0), ("gsff/8/alaw/8000/1", 1)])
+def test_without_its_original_a_recording_is_doubtful_only_in_an_unconfirmed_layout(
+    archive: Archive, make: Any, layout: str, doubtful: int
+) -> None:
+    archive.shop.store.originals = "never"
+    packed = encode_ulaw(np.frombuffer(make.samples(0, 1.0), "<i2"))
+    archive.take({0: b"GSFF" + len(packed).to_bytes(4, "little") + packed})
+    assert [row.layout for row in archive.shop.catalog.recordings()] == ["gsff/8/ulaw/8000/1"]
+    archive.shop.catalog.enter_calibration(CalibrationTry(archive.identity(9), "confirmed", ANY, layout, "d"))
+    assert len(archive.reconvert().doubtful) == doubtful
 
 
 def test_after_a_contradiction_all_of_it_is_doubtful_and_stays(archive: Archive, make: Any) -> None:
@@ -211,6 +253,7 @@ def test_killed_at_any_step_leaves_the_old_or_the_new_conversion_whole(
         with pytest.raises(Crash):
             archive.reconvert()
     recover(archive.shop.store, archive.shop.catalog, make.UCM)
+    assert archive.shop.catalog.announced_replacements(make.UCM) == []
     (row,) = archive.shop.catalog.recordings()
     assert archive.file(0) in (old, make.wav(0, 1.0))
     assert row.sha256 == hashlib.sha256(archive.file(0)).hexdigest()
@@ -218,5 +261,4 @@ def test_killed_at_any_step_leaves_the_old_or_the_new_conversion_whole(
     assert archive.shop.leftovers() == []
     assert archive.reconvert().doubtful == []
     assert archive.file(0) == make.wav(0, 1.0)
-    assert archive.shop.catalog.announced_replacements(make.UCM) == []
     assert verify(archive.shop.catalog, archive.shop.store).holds
