@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["as_ours", "hide", "logger", "mask", "scrub", "setup"]
 
 #: A run's id or a hash, 32 or 64 hex digits with a letter among them, is no number: files are found again by it. Nor are ports, pins, pids.
-_NUMBER = re.compile(r"(\b(?=[0-9]*[a-f])[0-9a-f]{32}(?:[0-9a-f]{32})?\b|:\d{5}\b|\bpid \d+\b|\bsha256//[A-Za-z0-9+/]{43}=)|\+?\d{3,}(?=\d\d)")
+_KEPT = r"\b(?=[0-9]*[a-f])[0-9a-f]{32}(?:[0-9a-f]{32})?\b|:\d{5}\b|\bpid \d+\b|\bsha256//[A-Za-z0-9+/]{43}="
+_NUMBER = re.compile(rf"({_KEPT})|\+?\d{{3,}}(?=\d\d)")
 #: Names that the configuration or this program gave, by which lines are found again: no caller's number is in them.
 _OURS = frozenset({"ucm", "action", "run"})
 #: A secret shorter than this is hidden only where it stands as a word, so that it doesn't shred every line.
