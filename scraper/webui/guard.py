@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loguru import logger
-from playwright.async_api import BrowserContext, Request, Route, WebSocketRoute
+from playwright.async_api import BrowserContext, CDPSession, WebSocketRoute
+from playwright.async_api import Error as PlaywrightError
 
 READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout")
 DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
@@ -172,19 +175,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-#: What a page could send past the routes is taken from it before its own scripts run: shared workers, WebSockets of workers, and requests
-#: that outlive their page. A UCM's pages need none of them.
+#: What a page could send past the guard is taken from it: WebSockets of workers, and pages fetched ahead of being asked for (Chromium lets
+#: nobody judge those). A UCM's pages need none of them.
 _NO_WAY_AROUND = """
 delete window.SharedWorker;
 delete window.Worker;
-const send = window.fetch;
-window.fetch = (what, how) => what instanceof Request && what.keepalive
-  ? send(new Request(what, {...how, keepalive: false})) : send(what, how && {...how, keepalive: false});
+new MutationObserver(() => document.querySelectorAll('script[type=speculationrules i]').forEach(rules => rules.remove()))
+  .observe(document, {childList: true, subtree: true});
 """
 
 
 class Guard:
-    """Puts a :class:`Judge` between one browser context and the network, and keeps what it refused."""
+    """Puts a :class:`Judge` between a browser and the network, and keeps what it refused."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -192,10 +194,15 @@ class Guard:
         self.refused: list[Verdict] = []
 
     async def attach(self, context: BrowserContext) -> None:
-        """Judge every request and WebSocket frame of ``context`` from now on."""
+        """Judge every request of the browser, and every WebSocket frame of ``context``, from now on; ``context`` has no page yet.
+
+        By Chromium's own interception, for the whole browser at once: Playwright's routes don't see where the PBX redirects a request.
+        """
+        assert context.browser is not None
+        gate = await context.browser.new_browser_cdp_session()
+        gate.on("Fetch.requestPaused", lambda paused: self._decide(gate, paused))
+        await gate.send("Fetch.enable", {"patterns": [{"urlPattern": "*", "requestStage": "Request"}]})
         await context.add_init_script(_NO_WAY_AROUND)
-        context.on("request", self._watch_redirect)
-        await context.route("**/*", self._route)
         await context.route_web_socket("**/*", self._web_socket)
 
     def next_destruction(self) -> asyncio.Future[str]:
@@ -205,20 +212,16 @@ class Guard:
         future.add_done_callback(self._waiting.remove)
         return future
 
-    async def _route(self, route: Route, request: Request) -> None:
-        verdict = self._judge.request(request.method, request.url, request.post_data_buffer)
-        if verdict.allowed:
-            await route.continue_()
-        else:
-            self._refuse(verdict)
-            await route.abort("blockedbyclient")
-
-    def _watch_redirect(self, request: Request) -> None:
-        """A redirect of the PBX's own is not routed: what it leads to is judged as it leaves, so that the job stops there."""
-        if request.redirected_from:
-            verdict = self._judge.request(request.method, request.url, request.post_data_buffer)
-            if not verdict.allowed:
+    async def _decide(self, gate: CDPSession, paused: dict[str, Any]) -> None:
+        """Let one request go, or fail it; until then it waits."""
+        request = paused["request"]
+        verdict = self._judge.request(request["method"], request["url"], _body(request))
+        with suppress(PlaywrightError):  # the request, or the browser, has ended meanwhile
+            if verdict.allowed:
+                await gate.send("Fetch.continueRequest", {"requestId": paused["requestId"]})
+            else:
                 self._refuse(verdict)
+                await gate.send("Fetch.failRequest", {"requestId": paused["requestId"], "errorReason": "BlockedByClient"})
 
     def _web_socket(self, socket: WebSocketRoute) -> None:
         if not self._judge.request("GET", socket.url, None).allowed:
@@ -242,3 +245,9 @@ class Guard:
                 future.set_result(", ".join(verdict.actions))
         level = "WARNING" if verdict.destructive else "DEBUG"
         logger.bind(action="guard-refused").log(level, "Refused to send {} ({})", ", ".join(verdict.actions) or "a request", verdict.why)
+
+
+def _body(request: dict[str, Any]) -> bytes | None:
+    """The body of a paused request; None where there is none, or a part of it can't be seen (a file, a stream)."""
+    parts = request.get("postDataEntries", [])
+    return b"".join(b64decode(part["bytes"]) for part in parts) if parts and all("bytes" in part for part in parts) else None

@@ -174,7 +174,12 @@ async def web_ui(access: Access, options: LaunchOptions) -> AsyncIterator[WebUi]
     """A browser on one PBX, guarded before its first request; what it showed is kept when the block fails. Ends with the block."""
     async with launched(options, access.key) as browser:
         context = await browser.new_context(
-            storage_state=access.kept.load(), service_workers="block", accept_downloads=True, viewport=_VIEWPORT, locale="en-US"
+            storage_state=access.kept.load(),
+            service_workers="block",
+            accept_downloads=True,
+            viewport=_VIEWPORT,
+            locale="en-US",
+            extra_http_headers={"Cache-Control": "no-cache"},  # the next archive has the same address
         )
         guard = Guard(Judge(access.url, access.allow_actions))
         await guard.attach(context)
