@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from converters import BytesSource, FileSource, Undecodable, decode, wav
@@ -78,6 +78,8 @@ def test_header_read_back_is_what_was_written(frames: int, rate: int, channels: 
 
 
 @given(st.binary(max_size=60))
+@example(bytes(23) + b"\1\0\0\0\1" + bytes(5) + b"\1" + bytes(10))  # bytes a second: more than the field holds
+@example(bytes(22) + b"\2\0\0\0\0\0" + bytes(4) + b"\1\0" + bytes(6) + b"\xff\xff\xff\xff")  # bytes of sound, likewise
 def test_parse_header_of_any_bytes_is_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="WAV header"):
         wav.parse_header(data)
