@@ -43,7 +43,7 @@ def header(frames: int, sample_rate: int, channels: int) -> bytes:
     """The canonical 44-byte header of a 16-bit PCM WAV file. Raises ValueError where the format can't hold that much."""
     size, align = frames * channels * 2, channels * 2
     if size > MAX_PCM_BYTES or sample_rate * align > 0xFFFFFFFF:
-        raise ValueError("more than a WAV file can hold")
+        raise ValueError("longer than a WAV file can hold, or faster")
     return _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, channels, sample_rate, sample_rate * align, align, 16, b"data", size)
 
 
