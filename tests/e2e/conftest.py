@@ -9,6 +9,7 @@ import sys
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ import yaml
 
 from scraper import job
 from scraper.desk import Order
-from scraper.models import Report, Trigger
+from scraper.models import Report, Trigger, Window
 from scraper.progress import NullProgress
 from scraper.settings import load
-from scraper.simulator import WEB_PASSWORD, WEB_USER, Simulator
+from scraper.simulator import API_PASSWORD, API_USER, WEB_PASSWORD, WEB_USER, Simulator
 
 
 @dataclass
@@ -53,9 +54,31 @@ class Office:
         whole = {"data_dir": "./data", "store": {"min_free_mb": 1}, "browser": {"timeout_seconds": 8}, "ucms": {"office": section}}
         self.config.write_text(yaml.safe_dump(whole))
 
+    def with_api(self, **changes: Any) -> Office:
+        """The same office, its API configured; ``changes`` go into the section."""
+        url = {"url": self.ucm.api_old_url} if self.ucm.api_old_url else {}
+        self.configure(api={"username": API_USER, "password": API_PASSWORD, **url, **changes})
+        return self
+
+    def order(self, window: Window | None = None) -> Order:
+        """What a job in this process is asked for."""
+        return Order(load(self.config, {}), "office", Trigger.MANUAL, NullProgress(), window=window or Window())
+
     def run(self) -> Report:
         """One job in this process."""
-        return job.run(Order(load(self.config, {}), "office", Trigger.MANUAL, NullProgress()))
+        return job.run(self.order())
+
+    def plan(self) -> Report:
+        """What a job would do."""
+        return job.plan(self.order())
+
+    def reconcile(self, since: date | None = None, until: date | None = None) -> Report:
+        """One job that re-reads all that the PBX knows, or a window of it."""
+        return job.run(self.order(Window(since, until)), everything=True)
+
+    def fetch(self, *names: str) -> Report:
+        """One job for these recordings only."""
+        return job.fetch(self.order(), names)
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         """The command line in a process of its own."""
@@ -74,6 +97,27 @@ class Office:
     def held_by_pbx(self) -> dict[str, str]:
         """The same of every recording that the simulated UCM holds."""
         return {recording.path: hashlib.sha256(recording.samples().tobytes()).hexdigest() for recording in self.ucm.state.all_recordings}
+
+    def moved_since(self, mark: int) -> list[str]:
+        """What was asked of the PBX, since its so many first actions, in order to move recordings: recapi's name, an archive's, a row's."""
+        found = []
+        for action in self.ucm.state.actions[mark:]:
+            if action.name == "recapi" and action.params.get("filename"):
+                found.append(action.params["filename"])
+            elif action.name in ("packFile", "downloadFile") and action.params.get("type") != "cdr_recording":
+                found.append(action.params["data"])
+        return found
+
+    def sign_ins(self, way: str) -> int:
+        """Attempts to sign in by this way: web, api or old-api."""
+        return sum(attempt.way == way for attempt in self.ucm.state.sign_ins)
+
+    @staticmethod
+    def adds_up(report: Report) -> bool:
+        """Whether the report's counts fit together, as documented."""
+        counts = report.recordings
+        expected = counts.archived + counts.gone + len(report.gaps)
+        return counts.expected == expected and counts.new == sum(report.sources.values()) == counts.archived - counts.already
 
     def all_is_exact(self) -> bool:
         """Whether the archive is what the PBX holds, sample for sample, and nothing else."""
