@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scraper.cli.archive import nothing_yet
-from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_names
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, since_option, ucm_names, until_option, window_of
 from scraper.cli.output import emit
-from scraper.errors import ConfigError
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog, StoredCall
     from scraper.cdr import CallFile
-    from scraper.models import RecordingClass
+    from scraper.models import RecordingClass, Window
 
     #: A leg of a call, and of each recording that it names whether it is archived.
     _Leg = tuple[StoredCall, list[bool]]
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 #: Calls whose recordings are looked up together.
 _BATCH = 500
 #: Wide enough for what PBXs write; a longer number is never cut.
@@ -32,31 +30,30 @@ _NUMBER, _STATUS = 16, 11
 
 @click.command(short_help="The call records that are known.", epilog="Example: ucm-scraper cdrs --since 2026-02-01 --json")
 @ucm_names
-@click.option("--since", metavar="YYYY-MM-DD", type=_DAY, help="Only calls that began on this day or later, PBX local.")
-@click.option("--until", metavar="YYYY-MM-DD", type=_DAY, help="Only calls that began before this day, PBX local.")
+@since_option
+@until_option
 @as_json
 @invocation
-def cdrs(call: Invocation, names: tuple[str, ...], since: datetime | None, until: datetime | None, as_json: bool) -> None:
+def cdrs(call: Invocation, names: tuple[str, ...], since: date | None, until: date | None, as_json: bool) -> None:
     """The call records that earlier jobs read from the UCM, each leg of a call by itself, UCM by UCM, the newest first.
 
     START is PBX local. RECORDINGS says how many the call names, and how many of them the archive holds. Numbers are shown as the
     UCM wrote them.
 
     \b
-    --json prints an object a line: {"ucm", "start", "start_utc", "answer_utc", "end_utc", "from", "to", "answered_by",
-      "caller_name", "status", "talk_seconds", "duration_seconds", "action_type", "session", "acct_id", "uniqueid", "source",
+    --json prints an object a line: {"ucm", "start", "start_utc", "answer_utc", "end_utc", "from", "to",
+      "answered_by", "caller_name", "status", "talk_seconds", "duration_seconds", "action_type",
+      "session", "acct_id", "uniqueid", "source",
       "files": [{"path", "class", "seconds", "size", "archived"}]}.
     What the UCM did not tell is null or "".
     """
-    window = (since.date() if since else None, until.date() if until else None)
-    if window[0] and window[1] and window[0] >= window[1]:
-        raise ConfigError("--until must be later than --since: it is exclusive.", remedy="Exchange or correct the two dates.")
+    window = window_of(since, until)
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if nothing_yet(settings):
         return
     with open_catalog(settings) as catalog:
-        legs = (leg for name in ucms for leg in _calls(catalog, name, *window))
+        legs = (leg for name in ucms for leg in _calls(catalog, name, window))
         for line in _as_json(legs) if as_json else _as_table(legs, max(map(len, ucms))):
             if not emit(line):
                 break
@@ -78,9 +75,9 @@ def _as_table(legs: Iterable[_Leg], width: int) -> Iterator[str]:
     yield from lines
 
 
-def _calls(catalog: Catalog, name: str, since: date | None, until: date | None) -> Iterator[_Leg]:
+def _calls(catalog: Catalog, name: str, window: Window) -> Iterator[_Leg]:
     """Each call with whether its recordings are archived, in their order; some hundreds at a time, so that any number fits in memory."""
-    found = catalog.newest_calls(name, since, until)
+    found = catalog.newest_calls(name, window.since, window.until)
     while batch := list(islice(found, _BATCH)):
         held = catalog.archived_files(name, batch)
         anywhere = {(klass, bare) for klass, _, bare in held}

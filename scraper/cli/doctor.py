@@ -35,18 +35,18 @@ def doctor(call: Invocation, name: str, print_pin: bool, as_json: bool) -> None:
     It reads only and disturbs no running job. It signs in by the kept session, or once where the sign-in budget that it
     shares with the jobs allows it; a refused password is not tried again.
 
-    \b
-    Exit code: 0 all that is configured works · 3 a job would work, but not everything does (such as one of web UI
-    and API, or the clock) · else no job would work: 8 storage, or the first failed layer's code (2, 4, 5, 6, 7).
+    Exit code: 0 all that is configured works; 3 a job would work, but not everything does (such as one of web UI and API,
+    or the clock); else no job would work: 8 for storage, or the first failed layer's code (2, 4, 5, 6, 7).
 
     \b
     --json prints one object: {"schema": 1, "ucm", "exit_code",
-      "ways": {"web": "works"|"fails"|"not-configured", "api": the same},
-      "steps": [{"layer", "result": "ok"|"failed"|"skipped", "cause", "menu", "remedy", "exit_code"}], "notes": [text]}.
-    The layers: network, TLS, web sign-in, web UI, API network, API TLS, API switched on, API address, API user,
-    API call records, API recordings, clock, storage; all of them, always, in this order.
-    With --print-pin: {"schema": 1, "ucm", "address", "verified": false, "subject", "names", "issuer", "not_before",
-      "not_after", "key", "sha256", "pin", "configured_pin"}.
+      "ways": {"web": "works" | "fails" | "not-configured", "api": the same},
+      "steps": [{"layer", "result": "ok" | "failed" | "skipped", "cause", "menu", "remedy",
+                 "exit_code"}], "notes": [text]}.
+    The layers, all of them, always, in this order: network, TLS, web sign-in, web UI, API network,
+      API TLS, API switched on, API address, API user, API call records, API recordings, clock, storage.
+    With --print-pin: {"schema": 1, "ucm", "address", "verified": false, "subject", "names", "issuer",
+      "not_before", "not_after", "key", "sha256", "pin", "configured_pin"}.
     """
     settings = call.settings(secrets=not print_pin)
     chosen(settings, [name])

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.catalog import CallCounts, Catalog, NamedFile, migrations
+from scraper.catalog import CallCounts, Catalog, NamedFile, Recording, migrations
 from scraper.catalog.schema import HEAD
 from scraper.cdr import Call, CallFile, parse_csv, parse_groups
-from scraper.models import RecordingClass
+from scraper.models import Identity, RecordingClass, Source
 from scraper.simulator.cdrs import calls as simulated_calls
 from scraper.simulator.cdrs import group, table
 from scraper.simulator.config import SimulatorConfig
@@ -166,6 +166,39 @@ def test_more_calls_than_a_page_in_one_second_are_told_once_each(catalog: Catalo
     assert len({each.acct_id for each in stored}) == len(stored) == 2500
     assert all(each.files[0].name == f"{each.acct_id}.wav" for each in stored)
     assert len(names(catalog)) == 2500
+
+
+def test_newest_calls_are_told_first_once_each_over_pages_and_those_without_start_last(catalog: Catalog) -> None:
+    starts = [f"2026-02-{day:02} 20:40:00" for day in range(1, 8)]
+    legs = [leg(AcctId=f"{number}", start=starts[number % 7], recordfiles="", recordfiles_desc="") for number in range(2401)]
+    catalog.upsert_calls("office", calls_of(*legs, leg(AcctId="x", start="")), "api")
+    told = [(call.start, call.id) for call in catalog.newest_calls("office")]
+    assert len(set(told)) == 2402
+    assert told == sorted(told, reverse=True)
+    assert told[-1][0] == ""
+    assert {start for start, _ in told[:343]} == {starts[-1]}
+    assert [call.start for call in catalog.newest_calls("office", date(2026, 2, 3), date(2026, 2, 4))] == [starts[2]] * 343
+
+
+def test_archived_files_are_found_by_month_or_around_the_call_where_it_names_none(catalog: Catalog) -> None:
+    files = {"1": "2026-02/a.wav@", "2": "b.wav@", "3": "c.wav@", "4": "2026-02/d.wav@"}
+    legs = [leg(AcctId=number, recordfiles=named, recordfiles_desc="") for number, named in files.items()]
+    catalog.upsert_calls("office", calls_of(*legs), "api")
+    for month, name in (("2026-02", "a.wav"), ("2026-03", "b.wav"), ("2025-02", "c.wav"), ("2026-03", "d.wav")):
+        catalog.announce([recording(month, name)])
+    assert catalog.archived_files("office", list(catalog.calls("office"))) == set()
+    catalog.promote("office")
+    found = catalog.archived_files("office", list(catalog.calls("office")))
+    assert {(month, name) for _, month, name in found} & {("2026-02", "a.wav"), ("2026-03", "b.wav"), ("2025-02", "c.wav")} == {
+        ("2026-02", "a.wav"), ("2026-03", "b.wav"),
+    }  # fmt: skip
+
+
+def recording(month: str, name: str) -> Recording:
+    return Recording(
+        identity=Identity("office", MONITOR, month, name), path=f"office/{month}/{name}", size=1, sha256="x", source=Source.BULK,
+        source_format="gsff", source_size=1, source_sha256="x", run_id="run",
+    )  # fmt: skip
 
 
 def test_ten_thousand_calls_are_entered_in_less_than_two_seconds(catalog: Catalog) -> None:

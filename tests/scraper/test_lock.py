@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import Busy, StoreUnwritable
-from scraper.lock import job_lock
+from scraper.lock import holder, job_lock
 
 
 def test_second_holder_is_refused_and_told_who_holds(tmp_path: Path) -> None:
@@ -83,3 +83,19 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnwritable), job_lock(tmp_path / "file", "office"):
         pass
+
+
+def test_who_works_is_told_without_the_lock(tmp_path: Path) -> None:
+    assert holder(tmp_path, "office") is None
+    with job_lock(tmp_path, "office"):
+        said = holder(tmp_path, "office")
+        assert said is not None and said.pid == os.getpid() and said.since.endswith("Z")
+        assert holder(tmp_path, "other") is None
+    assert holder(tmp_path, "office") is None
+
+
+@pytest.mark.parametrize("left", ['{"pid": 4194305, "since": "then"}', '{"pid": 99999999999999999999, "since": "then"}', "{", "[]"])
+def test_what_a_dead_holder_left_tells_of_nobody(tmp_path: Path, left: str) -> None:
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "office.lock").write_text(left)
+    assert holder(tmp_path, "office") is None
