@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from . import cdrapi, recapi, sign_in
-from .delivery import ERROR_PAGE, Silence, client_address, deliver_single
+from .delivery import ERROR_PAGE, Silence, client_address
 from .sign_in import Attempt
 from .state import Action, Session, State
 
@@ -132,7 +132,7 @@ class ApiNew:
             return answer(self.state.config.gone_status, error_msg="No such file")
         if isinstance(found, recapi.Listing):
             return PlainTextResponse(found.text, media_type="text/csv")
-        return deliver_single(self.state, "recapi", found.name, found.data)
+        return recapi.deliver(found, self.state)
 
     def _files_of_call(self, wanted: Request_) -> Response:
         files = cdrapi.files_of_call(str(wanted.get("id", "")), self.state)

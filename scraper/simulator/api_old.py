@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from . import cdrapi, recapi, sign_in
 from .api_new import denied, switched_off
-from .delivery import ERROR_PAGE, client_address, deliver_single
+from .delivery import ERROR_PAGE, client_address
 from .sign_in import Attempt
 from .state import Action, State
 
@@ -56,7 +56,7 @@ class ApiOld:
             return PlainTextResponse("404 Not Found", 404)
         if isinstance(found, recapi.Listing):
             return PlainTextResponse(found.text, media_type="text/csv")
-        return deliver_single(self.state, "recapi", found.name, found.data)
+        return recapi.deliver(found, self.state)
 
     def _refuse(self, request: Request) -> Response | None:
         """What stands before an answer: switched off, address not permitted, not signed in, permission, a busy PBX."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from starlette.responses import Response
+
 from scraper.models import RecordingClass
 
-from .packs import tar_of
+from .delivery import deliver_single
+from .packs import not_an_archive, tar_of
 from .recordings import Recording
 from .state import State
 
@@ -45,6 +48,22 @@ def answer(filedir: str, filename: str, state: State) -> File | Listing:
     if len(names) > 1:
         return File("recordings.tar", tar_of((recording.name, _bytes(recording, state)) for recording in found))
     return File(found[0].name, _bytes(found[0], state))
+
+
+def deliver(found: File, state: State) -> Response:
+    """A file that was found, or what the fault ``recapi_instead`` makes of it."""
+    instead = state.faults.take("recapi_instead")
+    if instead in ("html", "json", "empty"):
+        body, media = not_an_archive(instead)
+        return Response(body, media_type=media)
+    if instead == "half":
+        found = File(found.name, found.data[: len(found.data) // 2])
+    elif instead == "tar":
+        found = File("recordings.tar", tar_of([(found.name, found.data)]))
+    elif instead == "other":
+        other = next(recording for recording in state.readable(RecordingClass.MONITOR) if recording.name != found.name)
+        found = File(other.name, _bytes(other, state))
+    return deliver_single(state, "recapi", found.name, found.data)
 
 
 def _bytes(recording: Recording, state: State) -> bytes:

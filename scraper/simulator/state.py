@@ -137,7 +137,11 @@ class State:
     def packable(self, klass: RecordingClass) -> list[Recording]:
         """The recordings that an archive holds."""
         missing = {recording.path for recording in pick(self._existing(klass), self.faults.get("missing_from_archive") or 0.0)}
-        return [recording for recording in self.readable(klass) if recording.path not in missing]
+        packed = [recording for recording in self.readable(klass) if recording.path not in missing]
+        for body in ("short", "noise"):
+            if fraction := self.faults.get(f"{body}_in_archive"):
+                packed = spoil(packed, body, fraction)
+        return packed
 
     def find(self, path: str, klass: RecordingClass | None = None) -> Recording | None:
         """The readable recording of this ``YYYY-MM/NAME`` (or bare NAME), or None."""

@@ -258,6 +258,36 @@ def test_spoilt_recordings_differ_from_what_they_were(pbx, body):
     assert all(abs(len(after[name]) - sizes[body](name)) <= 2 for name in changed)
 
 
+@pytest.mark.parametrize("body", ["noise", "short"])
+def test_recordings_spoilt_in_archives_are_whole_elsewhere(start, body):
+    pbx = start(gsff="none")
+    pbx.sign_in()
+    pbx.page_cookies()
+    pbx.state.faults.set(f"{body}_in_archive", 0.25)
+    packed = members(pbx.archive().content)
+    single = {name: pbx.get("downloadFile", type="voice_recording", data=name).content for name in packed}
+    assert sum(packed[name] != single[name] for name in packed) == 3
+    assert all(len(data) == recording.size for recording in pbx.state.all_recordings for data in [single[recording.path]])
+
+
+def test_recapi_answers_something_else_and_archives_are_as_ever(start):
+    pbx = start(api_new=True, recapi_month="bare")
+    cookie, names = pbx.api_cookie(), [recording.name for recording in pbx.state.all_recordings]
+    whole = {name: pbx.api("recapi", cookie=cookie, filedir="monitor", filename=name).content for name in names}
+
+    def answer(kind):
+        pbx.state.faults.set("recapi_instead", kind, times=1)
+        return pbx.api("recapi", cookie=cookie, filedir="monitor", filename=names[0]).content
+
+    assert answer("html").startswith(b"<!DOCTYPE")
+    assert answer("json").startswith(b"{")
+    assert answer("empty") == b""
+    assert answer("half") == whole[names[0]][: len(whole[names[0]]) // 2]
+    assert whole[names[0]] in answer("tar")
+    assert answer("other") in [whole[name] for name in names[1:]]
+    assert pbx.api("recapi", cookie=cookie, filedir="monitor", filename=names[0]).content == whole[names[0]]
+
+
 # --- pages and server ---
 
 
