@@ -26,17 +26,18 @@ def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
 
 
 @pytest.mark.parametrize("fault", ["archive_cut", "archive_truncated", "archive_stalls"])
-def test_broken_download_keeps_every_whole_recording(office, fault):
+def test_broken_download_keeps_every_whole_recording_and_fetches_the_rest(office, fault):
     place = office(recordings=30, seconds=(2.0, 6.0), faults={fault: "0.6"})
     report = place.run()
     check_ledger(place, report)
-    assert (report.exit_code, report.recordings.expected) == (3, 30)
-    assert 15 <= report.recordings.archived <= 20
-    assert {gap.reason for gap in report.gaps} == {"unreachable"}
+    assert 15 <= report.sources["bulk"] <= 20
+    assert report.recordings.expected == 30
+    assert "did not arrive whole" in report.notes[0]
     place.ucm.state.faults.clear()
-    again = place.run()
-    assert (again.exit_code, again.recordings.new) == (0, len(report.gaps))
-    assert place.all_is_exact()
+    if report.exit_code:  # whatever is packed breaks off like this
+        assert {gap.reason for gap in report.gaps} == {"unreachable"}
+        report = place.run()
+    assert (report.exit_code, place.all_is_exact()) == (0, True)
 
 
 def test_download_cut_once_goes_on_by_itself(office):
@@ -46,14 +47,22 @@ def test_download_cut_once_goes_on_by_itself(office):
     assert (report.exit_code, report.recordings.new) == (0, 30)
 
 
-def test_listed_recordings_that_the_archive_lacks_are_gaps_by_name(office):
+def test_listed_recordings_that_the_archive_lacks_are_fetched_by_themselves(office):
     place = office(recordings=30, faults={"missing_from_archive": "0.33"})
     report = place.run()
     check_ledger(place, report)
-    assert (report.exit_code, report.recordings.expected) == (3, 30)
+    assert (report.exit_code, report.recordings.expected, place.all_is_exact()) == (0, 30, True)
+    assert report.sources["batch"] + report.sources["row"] == 30 - report.sources["bulk"] > 5
+
+
+def test_listed_recordings_that_no_way_brings_are_gaps_by_name(office):
+    place = office(recordings=30, faults={"missing_from_archive": "0.33", "single_instead": "html"})
+    place.configure(web={"pack_timeout_seconds": 5, "labels": {"download": []}})
+    place.ucm.state.faults.set("no_modal")
+    report = place.run()
+    check_ledger(place, report)
+    assert report.recordings.expected == 30
     assert {gap.identity.path for gap in report.gaps} == set(place.held_by_pbx()) - set(place.archived())
-    place.ucm.state.faults.clear()
-    assert (place.run().exit_code, place.all_is_exact()) == (0, True)
 
 
 def test_hostile_members_harm_nothing_and_hide_nothing(office):
@@ -68,15 +77,24 @@ def test_hostile_members_harm_nothing_and_hide_nothing(office):
 def test_members_too_many_do_not_hide_one_too_few(office):
     place = office(recordings=30, faults={"missing_from_archive": "0.33", "hostile": "duplicate+case+longname+absolute"})
     report = place.run()
-    absent = set(place.held_by_pbx()) - set(place.archived())
-    assert report.exit_code == 3
-    assert absent
-    assert absent <= {gap.identity.path for gap in report.gaps}
+    missing = {gap.identity.path for gap in report.gaps}
+    assert set(place.held_by_pbx()) <= set(place.archived()) | missing
+    assert report.sources["bulk"] < report.recordings.archived
 
 
-def test_noise_is_quarantined_and_a_gap(office):
-    place = office(recordings=20, seconds=(2.0, 4.0), faults={"noise": "0.2"})
+def test_noise_is_quarantined_and_the_recording_fetched_another_way(office):
+    place = office(recordings=20, seconds=(2.0, 4.0), faults={"noise_in_archive": "0.2"})
     report = place.run()
+    quarantined = [path for path in (place.folder / "data" / "quarantine").rglob("*") if path.suffix == ".json"]
+    assert quarantined
+    assert (report.exit_code, report.sources["bulk"]) == (0, 20 - len(quarantined))
+    assert place.all_is_exact()
+
+
+def test_noise_wherever_it_comes_from_is_a_gap(office):
+    place = office(recordings=20, seconds=(2.0, 4.0), single="gsff", faults={"noise": "0.2"})
+    report = place.run()
+    check_ledger(place, report)
     assert report.exit_code == 3
     assert {gap.reason for gap in report.gaps} == {"undecodable"}
     assert report.recordings.quarantined == len(report.gaps) > 0

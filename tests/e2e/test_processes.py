@@ -91,7 +91,7 @@ def test_browser_killed_while_packing_ends_the_job_at_once_in_7(office):
 
 def test_configuration_that_a_job_refuses_ends_in_2(office):
     place = office()
-    place.configure(web=None, api={"username": "cdrapi", "password": "simulated-api-password"})
+    place.config.write_text(place.config.read_text().replace("min_free_mb: 1", "url: s3://bucket/recordings"))
     code, report, _ = place.finish(place.command("run", "--json"))
     assert (code, report["exit_code"]) == (2, 2)
 
