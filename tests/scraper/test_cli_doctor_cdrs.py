@@ -62,14 +62,14 @@ def leg(number: int, **changes: str) -> dict[str, str]:
 
 @pytest.fixture
 def known(tmp_path: Path) -> None:
-    """Three calls of the UCM ``one``; the recording of the second is archived."""
+    """Three calls of the UCM ``one``; of the two recordings of the first one is archived, told without its month; the second's is."""
     (tmp_path / "data").mkdir()
     with Catalog.open(f"sqlite:///{tmp_path}/data/catalog.db") as catalog:
-        legs = [leg(1), leg(2), leg(3, recordfiles="", billsec="", disposition="NO ANSWER")]
+        legs = [leg(1, recordfiles="1.wav@2026-02/lost.wav@"), leg(2), leg(3, recordfiles="", billsec="", disposition="NO ANSWER")]
         catalog.upsert_calls("one", parse_groups(legs, ZONE).calls, "api")
-        held = Identity("one", RecordingClass.MONITOR, "2026-02", "2.wav")
+        held = [Identity("one", RecordingClass.MONITOR, "2026-02", name) for name in ("1.wav", "2.wav")]
         plain = {"size": 1, "sha256": "x", "source_format": "gsff", "source_size": 1, "source_sha256": "x", "run_id": "r"}
-        catalog.announce([Recording(identity=held, path="x", source=Source.BULK, **plain)])
+        catalog.announce([Recording(identity=one, path=one.name, source=Source.BULK, **plain) for one in held])
         catalog.promote("one")
 
 
@@ -83,7 +83,7 @@ def test_cdrs_tells_the_newest_first_with_numbers_as_known(call: Call) -> None:
     assert [row.split() for row in rows] == [
         ["one", "2026-02-03", "20:40:00", "1000", "5555550100", "NO", "ANSWER", "-"],
         ["one", "2026-02-02", "20:40:00", "1000", "5555550100", "ANSWERED", "60", "s", "1,", "1", "archived"],
-        ["one", "2026-02-01", "20:40:00", "1000", "5555550100", "ANSWERED", "60", "s", "1,", "0", "archived"],
+        ["one", "2026-02-01", "20:40:00", "1000", "5555550100", "ANSWERED", "60", "s", "2,", "1", "archived"],
     ]
     assert max(len(row) for row in rows) <= 110
 
@@ -93,7 +93,8 @@ def test_cdrs_as_json_has_the_documented_keys_a_line(call: Call) -> None:
     found = [json.loads(line) for line in call("cdrs", "--json").stdout.splitlines()]
     assert [list(one) for one in found] == [KEYS] * 3
     assert found[1]["files"] == [{"path": "2026-02/2.wav", "class": "monitor", "seconds": None, "size": None, "archived": True}]
-    assert (found[2]["start_utc"], found[2]["files"][0]["archived"]) == ("2026-02-02T02:40:00Z", False)
+    assert found[2]["start_utc"] == "2026-02-02T02:40:00Z"
+    assert [(file["path"], file["archived"]) for file in found[2]["files"]] == [("1.wav", True), ("2026-02/lost.wav", False)]
     assert (found[0]["talk_seconds"], found[0]["files"]) == (None, [])
 
 

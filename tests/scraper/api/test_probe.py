@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scraper import menus
 from scraper.api import probe
 from scraper.api.probe import _clock, _up_to
 from scraper.errors import NetworkError, PinMismatch
@@ -42,6 +43,7 @@ def test_cause_shows_at_its_layer_with_menu_and_remedy(start, kind, fault, layer
     assert [step.layer for step in failed] == [layer]
     assert failed[0].remedy
     assert "→" in failed[0].menu
+    assert failed[0].exit_code == (4 if layer in ("API user", "call records", "recordings") else 6)
 
 
 @BOTH
@@ -56,6 +58,14 @@ def test_layers_behind_the_first_that_fails_are_untried(error, layer):
     found = results(_up_to(error))
     index = LAYERS.index(layer)
     assert [found[each] for each in LAYERS] == [True] * index + [False] + [None] * (len(LAYERS) - index - 1)
+
+
+@pytest.mark.parametrize(("status", "menu"), [("-57", menus.API), (None, f"{menus.PERMISSIONS} → Recordings → recapi")])
+def test_throttling_is_no_missing_permission(start, status, menu):
+    bench = start("https")
+    bench.state.faults.set(*(("api_busy", status) if status else ("recapi_forbidden",)))
+    step = next(step for step in probe(bench.ucm, bench.surroundings) if step.layer == "recordings")
+    assert (step.ok, step.menu) == (False, menu)
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(None, None), (3.0, True), (-3600.0, False), (86400.0, False)])
