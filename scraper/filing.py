@@ -1,7 +1,7 @@
 """Puts recordings into the store and the catalog so that a crash at any moment loses nothing and doubles nothing.
 
-The order is: the file's bytes are on the disk under a hidden name; the catalog announces it (state ``storing``); it is put in place; its
-folder is flushed; the catalog calls it ``archived``. :func:`recover` ends what a crash began.
+The order is: the file's bytes are flushed to the disk under a hidden name; the catalog announces it (state ``storing``); it is put in
+place; its folder is flushed; the catalog calls it ``archived``. :func:`recover` ends what a crash began.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from scraper.store import Incoming, Store
 
 #: Recordings filed together; the first of them waits at most so many seconds for the others.
 _BATCH, _LINGER_SECONDS = 16, 0.1
-#: Sealed files that may wait to be filed.
+#: Files that are flushed at once: the disk serves them together, and the processors needn't wait for it.
+_FLUSHERS = 4
+#: Written files that may wait to be filed.
 _MOST_WAITING = 64
 
 
@@ -38,7 +40,7 @@ class Filed(Enum):
 
 @dataclass(slots=True)
 class Parcel:
-    """A sealed file with what the catalog is to say of it; ``recording.path`` and ``suffix`` are decided by :class:`Filing`.
+    """A written file with what the catalog is to say of it; ``recording.path`` and ``suffix`` are decided by :class:`Filing`.
 
     ``versions``: what :meth:`Catalog.find_recordings` found of its identity, if it was asked. ``original``: the PBX's own bytes, kept
     beside it. ``doubted``: what is stored of it may be lost. Afterwards ``filed`` says what became of it, ``note`` what a person should
@@ -53,6 +55,12 @@ class Parcel:
     filed: Filed | None = None
     note: str | None = None
     adopted: bool = field(default=False, repr=False)
+
+    def seal(self) -> None:
+        """Flush its files to the disk."""
+        self.file.seal()
+        if self.original is not None:
+            self.original.seal()
 
     def discard(self) -> None:
         """Remove its files, unless they were placed."""
@@ -79,6 +87,7 @@ class Filing:
         self._closing = self._ended = False
         self._news = threading.Condition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="filing")
+        self._flushing = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="flushing")
 
     def __enter__(self) -> Self:
         self._work_done = self._thread.submit(self._work)
@@ -89,6 +98,7 @@ class Filing:
             self._closing = True
             self._news.notify_all()
         self._thread.shutdown(wait=True)
+        self._flushing.shutdown()
         self._work_done.result()
 
     def hand_in(self, parcel: Parcel) -> None:
@@ -130,6 +140,7 @@ class Filing:
         chosen = [parcel for parcel in now.values() if self._choose_place(parcel, taken)]
         if chosen:
             self._store.check_free()
+            list(self._flushing.map(Parcel.seal, chosen))
             self._catalog.announce([parcel.recording for parcel in chosen])
             for parcel in chosen:
                 self._place(parcel)
@@ -172,6 +183,7 @@ class Filing:
 
     def _restore(self, parcel: Parcel, lost: Recording) -> None:
         """Put a stored file back that is there no more, or has other bytes now, which are kept beside it; its original likewise."""
+        parcel.seal()
         wanted = [(parcel.file, lost.path, lost.sha256)]
         if parcel.original is not None and lost.original_path is not None and lost.source_sha256 == parcel.recording.source_sha256:
             wanted.append((parcel.original, lost.original_path, lost.source_sha256))

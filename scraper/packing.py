@@ -32,7 +32,7 @@ class Packer:
     run_id: str
 
     def pack(self, identity: Identity, source: Bytes, sha256: str) -> Parcel:
-        """Decode ``source``, whose SHA-256 (hex) is given, into a sealed file that is ready to be filed.
+        """Decode ``source``, whose SHA-256 (hex) is given, into a written file that is ready to be filed.
 
         Raises :class:`~converters.interface.Undecodable`, and :class:`~scraper.errors.StorageError`; then nothing is left behind.
         """
@@ -50,7 +50,6 @@ class Packer:
         original: Incoming | None = None
         try:
             digest = _write_wav(decoded, file)
-            file.seal()
             if self.store.originals == "always" or (self.store.originals == "auto" and not rebuildable):
                 original = self._copy(identity, source)
         except BaseException:
@@ -79,7 +78,6 @@ class Packer:
             with writing("The store"):
                 for offset in range(0, source.size, _BLOCK_BYTES):
                     write_all(file.file, source.read(offset, _BLOCK_BYTES))
-            file.seal()
         except BaseException:
             file.discard()
             raise

@@ -31,6 +31,7 @@ def replace_conversion(store: Store, catalog: Catalog, old: Recording, parcel: P
     )
     try:
         store.check_free()
+        parcel.seal()
         catalog.announce_replacement(changed)
         if parcel.original is not None and kept is not None:
             placed = store.place(parcel.original, kept)
