@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loguru import logger
@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 from scraper.errors import BrowserFailed, BrowserMissing
 from scraper.tls import Certificate
 from scraper.webui.guard import CAPTCHA_HOSTS
+from scraper.webui.watchdog import Rhythm, Watchdog, watched
 
 #: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
 MINIMUM_VERSION = 112
@@ -34,12 +35,16 @@ _QUIET = ("--disable-background-networking", "--disable-component-update", "--di
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """How to start the browser: the folder for downloads, where it is (None: find it), visible or not, the only host it may reach."""
+    """How to start the browser: the folder for downloads, where it is (None: find it), visible or not, the only host it may reach.
+
+    ``rhythm``: how often it is asked for signs of life.
+    """
 
     downloads: Path
     executable: Path | None = None
     headless: bool = True
     host: str | None = None
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
 
 def find_system_browser() -> Path | None:
@@ -97,7 +102,8 @@ def ensure_browser() -> None:
 async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIterator[Browser]:
     """A running browser that trusts, beyond the usual CAs, only ``key``; it ends with the block.
 
-    Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start).
+    Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start, stops answering, or what Playwright
+    raises inside the block).
     """
     async with async_playwright() as playwright:
         executable = find_browser(playwright, options.executable)
@@ -109,14 +115,23 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
             *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
         ]
         browser = await _start(playwright, executable, args, options)
+        if major_version(browser.version) < MINIMUM_VERSION:
+            raise BrowserMissing(f"Chromium {browser.version} is too old; {MINIMUM_VERSION} or newer is needed.")
+        async with watched(browser, options.rhythm) as watchdog:
+            try:
+                with as_browser_failure():
+                    yield browser
+            finally:
+                await _close(browser, watchdog)
+
+
+async def _close(browser: Browser, watchdog: Watchdog) -> None:
+    with suppress(PlaywrightError):
         try:
-            if major_version(browser.version) < MINIMUM_VERSION:
-                raise BrowserMissing(f"Chromium {browser.version} is too old; {MINIMUM_VERSION} or newer is needed.")
-            yield browser
-        finally:
-            with suppress(PlaywrightError, TimeoutError):
-                async with asyncio.timeout(CLOSING_SECONDS):
-                    await browser.close()
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await browser.close()
+        except TimeoutError:
+            await watchdog.kill()
 
 
 def _only(host: str) -> str:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from loguru import logger
 from playwright.async_api import BrowserContext, Page, ViewportSize
-from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import SignInBudget
-from scraper.errors import BrowserFailed, PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
+from scraper.errors import PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.tls import Certificate
 from scraper.webui import dom, evidence, sidebar
 from scraper.webui.browser import LaunchOptions, as_browser_failure, launched
@@ -185,11 +184,8 @@ async def web_ui(access: Access, options: LaunchOptions) -> AsyncIterator[WebUi]
         await guard.attach(context)
         ui = WebUi(context, await context.new_page(), access, guard)
         try:
-            yield ui
+            with as_browser_failure():
+                yield ui
         except ScraperError as error:
             await ui.attach_evidence(error)
             raise
-        except PlaywrightError as error:
-            failed = BrowserFailed(f"The browser failed: {(error.message or 'no reason given').splitlines()[0][:200]}")
-            await ui.attach_evidence(failed)
-            raise failed from error
