@@ -72,8 +72,8 @@ class Fetching:
         if self._web.is_configured:
             lost = _obstacle_or_none(self._web.failure)
             for way in sorted(BROWSER_WAYS):
-                classes = _EVERY_CLASS - self.archives.keys() if way is Way.BULK else _EVERY_CLASS
-                found[way] = WayState(classes & self._web.classes, lost or self._obstacles.get(way))
+                classes = self._web.classes - self.archives.keys() if way is Way.BULK else self._web.listed_classes
+                found[way] = WayState(classes, lost or self._obstacles.get(way))
         return found
 
     async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]] | None = None) -> None:

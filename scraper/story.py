@@ -67,7 +67,7 @@ class _Story:
         self._desk.missing(plan.to_record)
         for identity in plan.withdrawn:
             self._desk.catalog.close_gap(identity, "withdrawn")
-        await self._fetching.carry_out(plan, self._survey.listed)
+        await self._fetching.carry_out(plan, self._survey.lists.rows)
         if short := doubt_short_ones(self._desk, self._began):
             logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
             again = self._survey.plan(self._fetching.ways, self._costs())
@@ -118,7 +118,7 @@ class _Story:
     async def _plan(self) -> Plan:
         """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""
         await self._survey.read_calls()
-        if self._survey.calls_current and not (self._web.is_configured and self._survey.lists_are_due):
+        if self._survey.calls_current and not (self._web.is_configured and self._survey.lists.are_due):
             plan = self._survey.plan(self._fetching.ways, self._costs())
             if not any(fetch.way in BROWSER_WAYS for fetch in plan.fetches):
                 return plan

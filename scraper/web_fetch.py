@@ -59,18 +59,19 @@ class WebFetch:
         return await self._web.on_page(klass, download)
 
     async def batch(self, wanted: Sequence[Wanted]) -> list[Result]:
-        """Tick rows of one class and take in their archive; results of as many as went at once. Raises as :meth:`WebWay.on_page`."""
-        klass = wanted[0].identity.klass
+        """Tick rows of one page and take in their archive; results of as many as went at once. Raises as :meth:`WebWay.on_page`."""
+        place = self._web.page_of(wanted[0].identity)
+        wanted = [one for one in wanted if self._web.page_of(one.identity) is place]
         identities: dict[str, Identity] = {}
 
         async def download(page: RecordingsPage) -> tuple[list[Identity], list[Identity], Outcome]:
             identities.update({self._web.row_name(one.identity, page): one.identity for one in wanted})
-            months = Months(lambda: [ListedFile(klass, one.identity.month, one.identity.name, one.size) for one in wanted])
+            listed = [ListedFile(one.identity.klass, one.identity.month, one.identity.name, one.size) for one in wanted]
             async with Rows(page, self._pause).download_batch(list(identities), self._web.downloads) as batch:
-                outcome = await self._take_in(batch.stream, Source.BATCH, months)
+                outcome = await self._take_in(batch.stream, Source.BATCH, Months(lambda: listed))
             return [identities[name] for name in batch.names], [identities[name] for name in batch.absent], outcome
 
-        packed, absent, outcome = await self._web.on_page(klass, download)
+        packed, absent, outcome = await self._web.on_page(place, download)
         missing = Obstacle(GapReason.UNREACHABLE, f"the archive did not arrive whole: {outcome.damage}", _NEXT_RUN)
         results = [Result(identity, Verdict.FAILED, _NOT_LISTED) for identity in absent]
         for identity in packed:
@@ -90,7 +91,7 @@ class WebFetch:
                     stream.ended("stopped")
                     raise
 
-        await self._web.on_page(identity.klass, download)
+        await self._web.on_page(self._web.page_of(identity), download)
         return self._explained(self.result(identity))
 
     def result(self, identity: Identity) -> Result:
@@ -146,7 +147,7 @@ class WebFetch:
 
         async def read() -> list[ListedFile]:
             rows, _ = await (await self._web.ui.second_recordings()).listing()
-            return [listed_file(klass, row) for row in rows]
+            return [listed_file(row) for row in rows]
 
         def ask() -> list[ListedFile]:
             if klass is not RecordingClass.MONITOR:

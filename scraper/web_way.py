@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from scraper.cdr import CallTable
 from scraper.desk import Desk
 from scraper.errors import ConfigError, NotAnArchive, NotListed, ScraperError, SessionEnded
-from scraper.models import Identity, RecordingClass, Window, is_month
+from scraper.models import Identity, RecordingClass, Window, class_of, is_month
 from scraper.names import clean
 from scraper.reconcile import ListedFile
 from scraper.threads import in_thread
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class ClassList:
+class PageList:
     """A page's list as far as it was read. ``whole``: it is as long as the PBX says, or what was asked for was enough."""
 
     rows: list[Listed]
@@ -45,7 +45,7 @@ class WebWay:
         self.failure: ScraperError | None = None
         #: The sidebar's entries of the classes that have pages of their own.
         self.class_pages: dict[RecordingClass, Entry] = {}
-        self._names: dict[Identity, str] = {}
+        self._rows: dict[Identity, tuple[RecordingClass, str]] = {}
         self._ui: WebUi | None = None
         self._shown: tuple[RecordingClass, RecordingsPage] | None = None
         self._closing = AsyncExitStack()
@@ -65,6 +65,11 @@ class WebWay:
     def classes(self) -> frozenset[RecordingClass]:
         """The classes whose pages the web UI is known to have."""
         return frozenset({RecordingClass.MONITOR, *self.class_pages})
+
+    @property
+    def listed_classes(self) -> frozenset[RecordingClass]:
+        """The classes of which some page lists recordings."""
+        return self.classes | {identity.klass for identity in self._rows}
 
     @property
     def is_open(self) -> bool:
@@ -119,20 +124,20 @@ class WebWay:
                 self._shown = None  # what the page still shows or waits for is not known
                 raise
 
-    async def list_class(self, klass: RecordingClass, enough: Enough | None = None) -> ClassList:
-        """The PBX's own list of a class, read once more where it changed meanwhile. Raises as :meth:`on_page`."""
+    async def list_page(self, klass: RecordingClass, enough: Enough | None = None) -> PageList:
+        """The list of a page, read once more where it changed meanwhile. Raises as :meth:`on_page`."""
 
-        async def read(page: RecordingsPage) -> ClassList:
+        async def read(page: RecordingsPage) -> PageList:
             rows, whole = await page.listing(enough)
-            return ClassList(rows, whole)
+            return PageList(rows, whole)
 
         found = await self.on_page(klass, read)
         if not found.whole:
             self._shown = None
             found = await self.on_page(klass, read)
         for row in found.rows:
-            month, name = month_and_name(row)
-            self._names[self.desk.identity(klass, month, name)] = row.name
+            file = listed_file(row)
+            self._rows[self.desk.identity(file.klass, file.month, file.name)] = klass, row.name
         return found
 
     async def read_calls(self, window: Window) -> None:
@@ -149,10 +154,15 @@ class WebWay:
         await self.on_page(RecordingClass.MONITOR, fetch)
         await in_thread(self._take_calls, target)
 
+    def page_of(self, identity: Identity) -> RecordingClass:
+        """The page that lists a recording: ordinary pages may list all classes."""
+        known = self._rows.get(identity)
+        return known[0] if known else identity.klass if identity.klass in self.class_pages else RecordingClass.MONITOR
+
     def row_name(self, identity: Identity, page: RecordingsPage) -> str:
         """What the PBX's list calls a recording: as it was listed, else as it writes its other names."""
-        if known := self._names.get(identity):
-            return known
+        if known := self._rows.get(identity):
+            return known[1]
         return identity.path if page.names_months and is_month(identity.month) else identity.name
 
     async def _page(self, ui: WebUi, klass: RecordingClass) -> RecordingsPage:
@@ -184,7 +194,7 @@ def month_and_name(row: Listed) -> tuple[str | None, str]:
     return (row.time[:7] if is_month(row.time[:7]) else None), clean(name)
 
 
-def listed_file(klass: RecordingClass, row: Listed) -> ListedFile:
-    """A row as the plan wants it."""
+def listed_file(row: Listed) -> ListedFile:
+    """A row as the plan wants it; its class is that of its name, whichever page lists it."""
     month, name = month_and_name(row)
-    return ListedFile(klass, month, name, row.size, row.time or None)
+    return ListedFile(class_of(name), month, name, row.size, row.time or None)

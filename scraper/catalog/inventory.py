@@ -1,4 +1,8 @@
-"""The catalog's memory of the PBX's own lists: which recordings they have shown, when first, when last."""
+"""The catalog's memory of the PBX's own lists: which recordings they have shown, when first, when last.
+
+A page may list recordings of several classes, and a run reads several pages: what is written at once is a *reading*, named by its run
+and its page.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ _PAGE = 1000
 
 
 class InventoryRow(NamedTuple):
-    """A recording that a list of the PBX has shown; the first five as in :data:`ListedRow`. ``run_id``: the run that saw it last."""
+    """A recording that a list of the PBX has shown; the first five as in :data:`ListedRow`. ``run_id``: the reading that saw it last."""
 
     klass: RecordingClass
     month: str | None
@@ -35,60 +39,53 @@ class InventoryRow(NamedTuple):
 
 
 class Inventory(Database):
-    """What was listed, by identity; and, for each class, which run last read a list to its end."""
+    """What was listed, by identity; and, for each page, the reading that last came to the list's end."""
 
-    def upsert_listing(self, ucm: str, rows: Iterable[ListedRow], run_id: str) -> int:
-        """Enter rows of a list that this run reads, a transaction a batch; how many rows there were. The last size and time stand."""
+    def upsert_listing(self, ucm: str, rows: Iterable[ListedRow], reading: str) -> int:
+        """Enter rows of a list, a transaction a batch; how many rows there were. The last size and time stand."""
         waiting, when, count = iter(rows), now(), 0
         while batch := list(islice(waiting, _BATCH)):
             with self.transaction() as connection:
                 connection.execute(
-                    _UPSERT, [_row(ucm, row) | {"run_id": run_id, "first_listed": when, "last_listed": when} for row in batch]
+                    _UPSERT, [_row(ucm, row) | {"run_id": reading, "first_listed": when, "last_listed": when} for row in batch]
                 )
             count += len(batch)
         return count
 
-    def complete_listing(self, ucm: str, klass: RecordingClass, run_id: str) -> None:
-        """This run read the class's list to its end: from now on what it didn't show counts as not listed."""
-        self.set_meta(_meta_key(ucm, klass), run_id)
+    def complete_listing(self, ucm: str, page: RecordingClass, reading: str) -> None:
+        """This reading came to the end of the page's list: from now on what it didn't show counts as not listed there."""
+        self.set_meta(_meta_key(ucm, page), reading)
 
-    def count_listed_before(self, ucm: str, klass: RecordingClass, call_time: str) -> int:
-        """How many recordings of calls before ``call_time`` (PBX local text) the last complete list of the class showed."""
-        query = select(func.count()).where(_of_last(ucm, klass, self.last_listing(ucm, klass)), inventory.c.call_time < call_time)
+    def last_listing(self, ucm: str, page: RecordingClass) -> str | None:
+        """The reading that last came to the end of the page's list; None if none ever did."""
+        return self.get_meta(_meta_key(ucm, page))
+
+    def count_listed_before(self, ucm: str, reading: str, call_time: str) -> int:
+        """How many recordings of calls before ``call_time`` (PBX local text) a reading saw, and none after it."""
+        query = select(func.count()).where(_seen(ucm, reading), inventory.c.call_time < call_time)
         with self.reading() as connection:
             return connection.scalar(query) or 0
 
-    def carry_over(self, ucm: str, klass: RecordingClass, call_time: str, run_id: str) -> None:
-        """Of the last complete list, what was before ``call_time`` still stands: this run counts as having seen it."""
-        query = inventory.update().where(_of_last(ucm, klass, self.last_listing(ucm, klass)), inventory.c.call_time < call_time)
+    def carry_over(self, ucm: str, reading: str, call_time: str, to: str) -> None:
+        """What a reading saw of calls before ``call_time`` still stands: the reading ``to`` counts as having seen it."""
+        query = inventory.update().where(_seen(ucm, reading), inventory.c.call_time < call_time)
         with self.transaction() as connection:
-            connection.execute(query.values(run_id=run_id))
+            connection.execute(query.values(run_id=to))
 
-    def last_listing(self, ucm: str, klass: RecordingClass) -> str | None:
-        """The run that last read the class's list to its end; None if none ever did."""
-        return self.get_meta(_meta_key(ucm, klass))
-
-    def listing(self, ucm: str, klass: RecordingClass | None = None, run_id: str | None = None) -> Iterator[InventoryRow]:
-        """What the lists have ever shown, or what this run saw and none after it; streamed from one consistent state: read it soon."""
-        wanted = {"ucm": ucm, "class": klass.value if klass else None, "run_id": run_id}
-        condition = and_(*(inventory.c[name] == value for name, value in wanted.items() if value is not None))
+    def listing(self, ucm: str, reading: str | None = None) -> Iterator[InventoryRow]:
+        """What the lists have ever shown, or what this reading saw and none after it; from one consistent state: read it soon."""
+        condition = inventory.c.ucm == ucm if reading is None else _seen(ucm, reading)
         query = select(inventory.c["class"], *(inventory.c[name] for name in InventoryRow._fields[1:])).where(condition)
         with self.reading() as connection:
             for klass_value, month, *rest in connection.execution_options(yield_per=_PAGE).execute(query):
                 yield InventoryRow(_CLASSES[klass_value], month or None, *rest)
 
-    def listed_days(self, ucm: str, klass: RecordingClass, run_id: str) -> dict[date, int]:
-        """How many recordings of each day's calls (PBX local) this run saw; those without a readable day are left out."""
+    def listed_days(self, ucm: str, reading: str) -> dict[date, int]:
+        """How many recordings of each day's calls (PBX local) a reading saw; those without a readable day are left out."""
         day = func.substr(inventory.c.call_time, 1, 10)
-        query = select(day, func.count()).where(_of_last(ucm, klass, run_id)).group_by(day)
+        query = select(day, func.count()).where(_seen(ucm, reading)).group_by(day)
         with self.reading() as connection:
             return {when: count for text, count in connection.execute(query) if (when := _day(text))}
-
-    def listed_count(self, ucm: str, klass: RecordingClass, run_id: str) -> int:
-        """How many recordings of the class this run saw, and none after it."""
-        mine = and_(inventory.c.ucm == ucm, inventory.c["class"] == klass.value, inventory.c.run_id == run_id)
-        with self.reading() as connection:
-            return connection.scalar(select(func.count()).where(mine)) or 0
 
 
 _CLASSES = {klass.value: klass for klass in RecordingClass}
@@ -101,12 +98,12 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _of_last(ucm: str, klass: RecordingClass, run_id: str | None) -> ColumnElement[bool]:
-    return and_(inventory.c.ucm == ucm, inventory.c["class"] == klass.value, inventory.c.run_id == (run_id or ""))
+def _seen(ucm: str, reading: str) -> ColumnElement[bool]:
+    return and_(inventory.c.ucm == ucm, inventory.c.run_id == reading)
 
 
-def _meta_key(ucm: str, klass: RecordingClass) -> str:
-    return f"listing:{klass.value}:{ucm}"
+def _meta_key(ucm: str, page: RecordingClass) -> str:
+    return f"listing:{page.value}:{ucm}"
 
 
 def _row(ucm: str, row: ListedRow) -> dict[str, Any]:

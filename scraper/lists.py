@@ -1,0 +1,131 @@
+"""The PBX's own lists, by its Recordings pages: read as far as they are news, and judged before they are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from scraper.desk import Desk
+from scraper.errors import NotListed
+from scraper.models import RecordingClass
+from scraper.reconcile import Census, ListedFile, safety
+from scraper.reconcile.safety import vanished
+from scraper.remembered import Remembered
+from scraper.web_way import WebWay, listed_file
+from scraper.webui.recordings_page import Listed
+from scraper.webui.sidebar import Entry
+
+#: After so long all pages are looked for again, and call records alone don't do.
+_DUE_AFTER = timedelta(hours=24)
+#: Lists that are remembered to judge the next one by.
+_CENSUSES = 10
+
+
+class Lists:
+    """One job's reading of the PBX's lists. ``read``: the pages whose lists were read to their end, or as far as they are news."""
+
+    def __init__(self, desk: Desk, web: WebWay, remembered: Remembered, began: datetime, *, everything: bool) -> None:
+        self._desk = desk
+        self._web = web
+        self._remembered = remembered
+        self._began = began
+        self._everything = everything
+        self._unsure: list[ListedFile] = []
+        self.read: set[RecordingClass] = set()
+        for page, entry in (remembered.get("class-pages") or {}).items():
+            web.class_pages[RecordingClass(page)] = Entry(*entry)
+
+    @property
+    def are_due(self) -> bool:
+        """Whether they should be read although the call records could."""
+        read_at = self._remembered.time("lists-read")
+        return self._everything or read_at is None or self._began - read_at >= _DUE_AFTER
+
+    async def read_all(self) -> None:
+        """Read each page's list. Nobody knows which pages a web UI has: they are looked for now and then.
+
+        Raises :class:`SafetyStop` where the ordinary list has shrunk beyond reason, and what the web UI raises.
+        """
+        pages = list(RecordingClass) if self.are_due else [page for page in RecordingClass if page in self._web.classes]
+        for page in pages:
+            try:
+                await self._read(page)
+            except NotListed:
+                if page is RecordingClass.MONITOR:
+                    raise
+        if RecordingClass.MONITOR in self.read:
+            self._remembered.set("lists-read", self._began.isoformat())
+
+    def rows(self, page: RecordingClass | None = None) -> Iterator[ListedFile]:
+        """What a page listed, or all of them; of lists that were read in part, too."""
+        for read in sorted(self.read) if page is None else self.read & {page}:
+            for row in self._desk.catalog.listing(self._desk.order.ucm, self._reading(read)):
+                yield ListedFile(*row[:5])
+        if page is None:
+            yield from self._unsure
+
+    def _reading(self, page: RecordingClass) -> str:
+        return f"{self._desk.report.run_id}:{page.value}"
+
+    async def _read(self, page: RecordingClass) -> None:
+        catalog, ucm, reading = self._desk.catalog, self._desk.order.ucm, self._reading(page)
+        last, since = catalog.last_listing(ucm, page), self._remembered.news_since("lists-read")
+        enough = None
+        if last and since and not self._everything:
+            border = since.isoformat(sep=" ", timespec="seconds")
+            enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border), border)
+        found = await self._web.list_page(page, enough)
+        if self._web.class_pages:
+            entries = {known.value: [entry.route, entry.label] for known, entry in self._web.class_pages.items()}
+            self._remembered.set("class-pages", entries)
+        if not found.whole:
+            self._desk.report.notes.append(f"The PBX's list of {page.value} recordings is not as long as it says.")
+            self._unsure += map(listed_file, found.rows)
+            return
+        rows = found.rows
+        if last and enough and enough.met:
+            rows = [row for row in rows if row.time >= enough.border]
+            catalog.carry_over(ucm, last, enough.border, reading)
+        catalog.upsert_listing(ucm, map(listed_file, rows), reading)
+        if page is RecordingClass.MONITOR and not self._is_believed(reading):
+            return
+        catalog.complete_listing(ucm, page, reading)
+        self.read.add(page)
+
+    def _is_believed(self, reading: str) -> bool:
+        """Whether the list is plausible. Raises :class:`SafetyStop`; False where it is empty, and some should still be there."""
+        now = Census(self._remembered.local(self._began), self._desk.catalog.listed_days(self._desk.order.ucm, reading))
+        history = [] if self._everything else [_census(kept) for kept in self._remembered.get("censuses") or []]
+        if stop := safety(history, now):
+            raise stop
+        if not now.total and vanished(history, now):
+            self._desk.report.notes.append("The PBX lists no recordings at all, though it should still have some.")
+            return False
+        self._remembered.set("censuses", [_as_json(census) for census in [*history, now][-_CENSUSES:]])
+        return True
+
+
+class NewsAreEnough:
+    """The rest of a list is known where its news, and the ``older`` rows that were listed before, make up the PBX's total.
+
+    News are rows from ``border`` (PBX local text) on.
+    """
+
+    def __init__(self, older: int, border: str) -> None:
+        self._older = older
+        self.border = border
+        self.met = False
+
+    def __call__(self, rows: list[Listed], newest_first: bool, total: int | None) -> bool:
+        news = sum(row.time >= self.border for row in rows)
+        self.met = newest_first and news < len(rows) and total == self._older + news
+        return self.met
+
+
+def _census(kept: dict[str, Any]) -> Census:
+    return Census(datetime.fromisoformat(kept["at"]), {date.fromisoformat(day): count for day, count in kept["by_day"].items()})
+
+
+def _as_json(census: Census) -> dict[str, Any]:
+    return {"at": census.at.isoformat(), "by_day": {day.isoformat(): count for day, count in census.by_day.items()}}

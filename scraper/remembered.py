@@ -1,0 +1,43 @@
+"""What a UCM's jobs remember of how far they looked: short texts in the catalog, by name."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from scraper.catalog import Catalog
+from scraper.reconcile import Memory
+
+
+class Remembered:
+    """One UCM's memory."""
+
+    def __init__(self, catalog: Catalog, ucm: str, zone: ZoneInfo) -> None:
+        self._catalog = catalog
+        self._ucm = ucm
+        self._zone = zone
+
+    def get(self, key: str) -> Any:
+        """What was remembered under ``key``, or None."""
+        text = self._catalog.get_meta(f"survey:{self._ucm}:{key}")
+        return json.loads(text) if text else None
+
+    def set(self, key: str, value: Any) -> None:
+        """Remember anything that JSON can hold."""
+        self._catalog.set_meta(f"survey:{self._ucm}:{key}", json.dumps(value))
+
+    def time(self, key: str) -> datetime | None:
+        """A time (aware) that was remembered."""
+        text = self.get(key)
+        return datetime.fromisoformat(text) if text else None
+
+    def news_since(self, key: str) -> datetime | None:
+        """From which call start (PBX local, naive) something can be new to who last looked at the remembered time; None: everything is."""
+        since = Memory(self.time(key)).ask_since()
+        return self.local(since) if since else None
+
+    def local(self, when: datetime) -> datetime:
+        """An aware time as the PBX's clock shows it, naive."""
+        return when.astimezone(self._zone).replace(tzinfo=None)
