@@ -67,14 +67,16 @@ class Watchdog:
         """Kill the browser, and Playwright's driver too where that does not notice."""
         gone = asyncio.Event()
         self._browser.once("disconnected", lambda _: gone.set())
-        with suppress(ProcessLookupError):
+        if not self._browser.is_connected():
+            return
+        with suppress(OSError):  # it has just ended
             os.killpg(self._group, signal.SIGKILL)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._rhythm.seconds):
                 await gone.wait()
                 return
         if self._driver is not None:
-            with suppress(ProcessLookupError):
+            with suppress(OSError):
                 os.kill(self._driver, signal.SIGKILL)
 
     def _ask_browser(self) -> list[Awaitable[Any]]:
@@ -88,11 +90,13 @@ class Watchdog:
         signs = [asyncio.ensure_future(each) for each in asked]
         if not signs:
             return True
-        _, owed = await asyncio.wait(signs, timeout=self._rhythm.seconds)
-        for sign in owed:
-            sign.cancel()
-        await asyncio.gather(*signs, return_exceptions=True)
-        return not owed
+        try:
+            _, owed = await asyncio.wait(signs, timeout=self._rhythm.seconds)
+            return not owed
+        finally:
+            for sign in signs:
+                sign.cancel()
+            await asyncio.gather(*signs, return_exceptions=True)
 
 
 @asynccontextmanager
