@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from typing import BinaryIO, cast
 
 from loguru import logger
 
@@ -73,13 +74,16 @@ class ApiWay:
 
     def fetch(self, identity: Identity) -> Outcome:
         """Fetch one recording and take it in. Raises what :meth:`scraper.api.Api.recording` raises, and the storage errors."""
-        client = self._open()
-        month = identity.month if is_month(identity.month) else None
         with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:
-            client.recording(identity.name, month, identity.klass, file)
+            self.download(identity, cast(BinaryIO, file))
             outcome = self._desk.take_in(Source.RECAPI).take(identity, file)
         self._desk.enter(outcome)
         return outcome
+
+    def download(self, identity: Identity, file: BinaryIO) -> None:
+        """Write one recording into ``file``. Raises what :meth:`scraper.api.Api.recording` raises."""
+        month = identity.month if is_month(identity.month) else None
+        self._open().recording(identity.name, month, identity.klass, file)
 
     def _open(self) -> Client:
         """The client, signed in; what failed once in a job is not tried again."""

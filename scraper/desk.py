@@ -81,6 +81,11 @@ class Desk:
         """The identity of this UCM's recording; without a month, that of the time in its name."""
         return Identity(self.order.ucm, klass, month or month_in_name(name, self.ucm.zone) or UNDATED, name)
 
+    @property
+    def quarantine(self) -> Quarantine:
+        """Where this UCM's untrusted files go."""
+        return Quarantine(self.order.settings.data_dir / "quarantine" / component(self.order.ucm))
+
     def take_in(self, source: Source, months: MonthOf | None = None, same_as: Mapping[Identity, Identity] | None = None) -> Ingest:
         """An ingest into this UCM's archive; ``months`` knows the month of a bare file name and its size."""
         return Ingest(
@@ -91,7 +96,7 @@ class Desk:
                 source=source,
                 catalog=self.catalog,
                 store=self.store,
-                quarantine=Quarantine(self.order.settings.data_dir / "quarantine" / component(self.order.ucm)),
+                quarantine=self.quarantine,
                 work_dir=self.work_dir,
                 months=months,
                 same_as=same_as or {},
@@ -136,11 +141,6 @@ class Desk:
         else:
             report.status, report.exit_code = Status.COMPLETE, ExitCode.COMPLETE
 
-    def fail(self, error: ScraperError) -> None:
-        """The job ended in ``error``."""
-        self.report.error = error.as_report(self.report.ucm)
-        self.report.status, self.report.exit_code = Status.FAILED, error.exit_code
-
 
 def new_report(order: Order) -> Report:
     """An empty report of a job that starts now."""
@@ -158,19 +158,23 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
     with writing("data_dir"):
         make_folder(data_dir)
     with job_lock(data_dir, order.ucm), Catalog.open(order.settings.catalog.url) as catalog, _work_dir(data_dir, order.ucm) as work_dir:
-        store = open_store(order.settings.store, catalog)
-        recover(store, catalog, order.ucm)
-        store.check_free()
         catalog.start_run(report.run_id, order.ucm, order.trigger, report.window, report.started_at)
-        desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived)
         try:
+            store = open_store(order.settings.store, catalog)
+            recover(store, catalog, order.ucm)
+            store.check_free()
+            desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived)
             try:
                 yield desk
             except Exception as error:  # noqa: BLE001 -- the job's own boundary
-                desk.fail(as_ours(error))
+                report.fail(as_ours(error))
             desk.settle()
+        except ScraperError as error:
+            report.fail(error)
+            raise
         finally:
             report.finished_at = datetime.now(UTC)
+            report.seconds["total"] = (report.finished_at - report.started_at).total_seconds()
             catalog.finish_run(report)
 
 

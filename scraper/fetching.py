@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loguru import logger
 
@@ -33,12 +35,13 @@ from scraper.errors import (
     WebPageInstead,
 )
 from scraper.ingest import Outcome
-from scraper.models import Gap, GapReason, RecordingClass
+from scraper.models import Gap, GapReason, Identity, RecordingClass
 from scraper.reconcile import Fetch, Ladder, ListedFile, Obstacle, Pause, Plan, Result, Step, Verdict, Wanted, Way, Ways, WayState
 from scraper.reconcile.inventory import BROWSER_WAYS
 from scraper.threads import in_thread
 from scraper.web_fetch import WebFetch
 from scraper.web_way import WebWay
+from scraper.webui.follow import GrowingDownload
 
 #: They end the job, whatever the way.
 _FATAL = (StorageError, SafetyStop, Busy)
@@ -106,6 +109,38 @@ class Fetching:
                 if self._desk.catalog.gap_of(one.identity) is None:
                     self._desk.missing([Gap(one.identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy)])
         self._desk.missing(map(self._with_older_reason, ladder.gaps()))
+
+    def can_sample(self, identity: Identity) -> bool:
+        """Whether one recording can be had for comparison, without opening a browser for it."""
+        return self._by_recapi or (self._web.is_open and self._web.failure is None and identity.klass in self._web.listed_classes)
+
+    async def sample(self, identity: Identity, target: Path) -> bool:
+        """Download one recording as it is outside archives to ``target``, and take it in nowhere; whether it came."""
+
+        def read(stream: GrowingDownload) -> None:
+            with target.open("wb") as file:
+                shutil.copyfileobj(stream, file)
+
+        def ask() -> None:
+            with target.open("w+b") as file:
+                self._api.download(identity, file)
+
+        try:
+            if self._by_recapi:
+                await in_thread(ask)
+            else:
+                await self._downloads.read_row(identity, read)
+        except _FATAL:
+            raise
+        except ScraperError as error:
+            logger.bind(action="no-sample", error=error.kind).debug("A recording could not be fetched for comparison")
+            return False
+        return True
+
+    @property
+    def _by_recapi(self) -> bool:
+        state = self.ways.get(Way.RECAPI)
+        return state is not None and state.available
 
     async def _whole_archive(self, fetch: Fetch, listed: Lister) -> None:
         try:

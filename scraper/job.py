@@ -15,7 +15,7 @@ from scraper.desk import Desk, Order, at_desk, new_report
 from scraper.errors import ConfigError
 from scraper.glance import fill_from_catalog
 from scraper.log import as_ours
-from scraper.models import Report, Source, Status
+from scraper.models import Report, Source
 
 _GLANCE_SECONDS = 0.1
 
@@ -76,10 +76,8 @@ def _job(order: Order, work: Callable[[Desk], None]) -> Report:
     try:
         with at_desk(order, report) as desk:
             work(desk)
-            report.seconds["total"] = time.monotonic() - started
     except Exception as error:  # noqa: BLE001 -- the job's own boundary
-        ours = as_ours(error)
-        report.error, report.status, report.exit_code = ours.as_report(order.ucm), Status.FAILED, ours.exit_code
+        report.fail(as_ours(error))
         fill_from_catalog(order.settings, report)
     finally:
         order.progress.done()

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 UNDATED = "undated"
@@ -181,6 +181,16 @@ def utc(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if when else None
 
 
+class Failure(Protocol):
+    """What a report needs to know of an error."""
+
+    exit_code: ClassVar[Any]
+
+    def as_report(self, ucm: str) -> dict[str, str]:
+        """The report's ``error`` object."""
+        ...
+
+
 @dataclass(slots=True)
 class Report:
     """What one job on one UCM did: the line that ``--json`` prints."""
@@ -203,6 +213,10 @@ class Report:
     #: Of a dry run: what would be fetched, a line a way and class.
     plan: list[PlannedFetch] | None = None
     error: dict[str, str] | None = None
+
+    def fail(self, error: Failure) -> None:
+        """The job ended in ``error``."""
+        self.error, self.status, self.exit_code = error.as_report(self.ucm), Status.FAILED, int(error.exit_code)
 
     def as_json(self) -> dict[str, Any]:
         """The documented object, keys in the documented order."""

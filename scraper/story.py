@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loguru import logger
 
+from converters.interface import FileSource
 from scraper.api_way import ApiWay
+from scraper.calibration import Calibration
 from scraper.desk import Desk, View
 from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError
 from scraper.fetching import Fetching
@@ -19,6 +22,7 @@ from scraper.names import clean
 from scraper.reconcile import Plan, Wanted, render
 from scraper.reconcile.inventory import BROWSER_WAYS, Costs
 from scraper.survey import Asked, Survey
+from scraper.threads import in_thread
 from scraper.web_way import WebWay
 from scraper.webui.recordings_page import RecordingsPage
 
@@ -73,6 +77,7 @@ class _Story:
             again = self._survey.plan(self._fetching.ways, self._costs())
             await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
         self._raise_if_all_failed()
+        await self._calibrate()
         if self._asked.window != Window():
             self._desk.view = _of_plan(self._survey.plan(self._fetching.ways))
 
@@ -125,6 +130,20 @@ class _Story:
         await self._survey.read_lists()
         return self._survey.plan(self._fetching.ways, self._costs())
 
+    async def _calibrate(self) -> None:
+        """Where GSFF came and its layout is not confirmed: compare one recording with its RIFF form (field guide 4)."""
+        desk = self._desk
+        if not any(desk.catalog.new_in_run(desk.report.run_id)):
+            return
+        calibration = Calibration(desk.catalog, desk.store, desk.quarantine, desk.order.ucm)
+        note = await in_thread(calibration.learn_from_held)
+        if note is None and (wanted := await in_thread(calibration.wanted, self._fetching.can_sample)):
+            desk.order.progress.phase("comparing one recording's two forms")
+            sample = desk.work_dir / "sample"
+            came = await self._fetching.sample(wanted, sample)
+            note = await in_thread(_learn, calibration, wanted, sample if came else None)
+        desk.report.notes += [note] if note else []
+
     def _costs(self) -> Costs:
         return replace(Costs(), browser_seconds=0) if self._web.is_open else Costs()
 
@@ -147,6 +166,13 @@ class _Story:
 
     def _is_held(self, identity: Identity) -> bool:
         return self._desk.catalog.is_archived(identity) and self._desk.catalog.gap_of(identity) is None
+
+
+def _learn(calibration: Calibration, identity: Identity, sample: Path | None) -> str | None:
+    if sample is None:
+        return calibration.learn(identity, None)
+    with FileSource(sample) as riff:
+        return calibration.learn(identity, riff)
 
 
 def _of_plan(plan: Plan) -> View:

@@ -83,16 +83,21 @@ class WebFetch:
     async def row(self, identity: Identity) -> Result:
         """Download one row. Raises as :meth:`WebWay.on_page` and :meth:`~scraper.webui.rows.Rows.download_row`."""
 
+        await self.read_row(identity, lambda stream: self._take_one(identity, stream))
+        return self._explained(self.result(identity))
+
+    async def read_row(self, identity: Identity, read: Callable[[GrowingDownload], None]) -> None:
+        """Download one row, and let ``read`` have it in a thread. Raises as :meth:`row`."""
+
         async def download(page: RecordingsPage) -> None:
             async with Rows(page, self._pause).download_row(self._web.row_name(identity, page), self._web.downloads) as stream:
                 try:
-                    await in_thread(self._take_one, identity, stream)
+                    await in_thread(read, stream)
                 except asyncio.CancelledError:
                     stream.ended("stopped")
                     raise
 
         await self._web.on_page(self._web.page_of(identity), download)
-        return self._explained(self.result(identity))
 
     def result(self, identity: Identity) -> Result:
         """Whether a recording is in the archive now and nothing stands against it; without a reason where nothing came at all."""
@@ -137,8 +142,7 @@ class WebFetch:
 
     def _take_one(self, identity: Identity, stream: GrowingDownload) -> None:
         with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:
-            while block := stream.read(_BLOCK_BYTES):
-                file.write(block)
+            shutil.copyfileobj(stream, file, _BLOCK_BYTES)
             self._desk.enter(self._desk.take_in(Source.ROW).take(identity, file))
 
     def _reader(self, klass: RecordingClass) -> Callable[[], Iterable[ListedFile]]:
