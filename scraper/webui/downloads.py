@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
-from playwright.async_api import Download, Page
+from playwright.async_api import BrowserContext, Download, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -116,50 +116,14 @@ class Downloads:
             raise ask.late from None
 
     async def _start_once(self, ask: Ask) -> Download:
-        downloads: asyncio.Future[Download] = asyncio.get_running_loop().create_future()
-
-        def started(download: Download) -> None:
-            if not downloads.done() and _is_asked_for(download, ask.data):
-                downloads.set_result(download)
-
-        def opened(page: Page) -> None:
-            page.on("download", started)
-
-        trouble = self._wire.next(lambda answer: ask.trouble(answer) is not None)
-        destruction = self._guard.next_destruction()
+        beginning = _Beginning(self._page, self._wire, self._guard, ask)
         modal = asyncio.ensure_future(self._press_in_modal())
-        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def ended(_: object) -> None:
-            if not gone.done():
-                gone.set_result(None)
-
-        for event in ("close", "crash"):
-            self._page.on(event, ended)
-        self._page.on("download", started)
-        self._page.context.on("page", opened)
         try:
             await ask.press()
-            ends: set[asyncio.Future[Any]] = {downloads, trouble, destruction, gone}
-            await asyncio.wait(ends, timeout=ask.start_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if destruction.done():
-                raise SafetyStop(f"A click would have sent {destruction.result()} to the PBX; it was refused and nothing was changed.")
-            if downloads.done():
-                return downloads.result()
-            if gone.done():
-                raise BrowserFailed("The browser ended before the download began.")
-            if not trouble.done():
-                raise ask.late
-            error = ask.trouble(trouble.result())
-            assert error is not None
-            raise error
+            return await beginning.download()
         finally:
-            self._page.remove_listener("download", started)
-            for event in ("close", "crash"):
-                self._page.remove_listener(event, ended)
-            self._page.context.remove_listener("page", opened)
-            for future in (trouble, destruction, modal):
-                future.cancel()
+            modal.cancel()
+            beginning.close()
 
     async def _press_in_modal(self) -> None:
         """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
@@ -174,6 +138,61 @@ class Downloads:
             )
         except PlaywrightTimeout:
             logger.bind(action="modal-left").debug("A modal of an earlier download does not close")
+
+
+class _Beginning:
+    """What a click may lead to, on this page or one that it opens: a download, trouble, a destruction that was refused, the page's end."""
+
+    def __init__(self, page: Page, wire: Wire, guard: Guard, ask: Ask) -> None:
+        loop = asyncio.get_running_loop()
+        self._ask = ask
+        self._download: asyncio.Future[Download] = loop.create_future()
+        self._gone: asyncio.Future[None] = loop.create_future()
+        self._trouble = wire.next(lambda answer: ask.trouble(answer) is not None)
+        self._destruction = guard.next_destruction()
+        self._heard: list[tuple[Any, str, Callable[[Any], None]]] = []
+        self._hear(page, "download", self._started)
+        self._hear(page, "close", self._ended)
+        self._hear(page, "crash", self._ended)
+        self._hear(page.context, "page", self._opened)
+
+    async def download(self) -> Download:
+        """The first download that is asked for. Raises what came instead of it."""
+        ends: set[asyncio.Future[Any]] = {self._download, self._trouble, self._destruction, self._gone}
+        await asyncio.wait(ends, timeout=self._ask.start_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self._destruction.done():
+            raise SafetyStop(f"A click would have sent {self._destruction.result()} to the PBX; it was refused and nothing was changed.")
+        if self._download.done():
+            return self._download.result()
+        if self._gone.done():
+            raise BrowserFailed("The browser ended before the download began.")
+        if not self._trouble.done():
+            raise self._ask.late
+        error = self._ask.trouble(self._trouble.result())
+        assert error is not None
+        raise error
+
+    def close(self) -> None:
+        """Listen no more."""
+        for source, event, listener in self._heard:
+            source.remove_listener(event, listener)
+        for future in (self._download, self._gone, self._trouble, self._destruction):
+            future.cancel()
+
+    def _hear(self, source: Page | BrowserContext, event: Any, listener: Callable[[Any], None]) -> None:
+        source.on(event, listener)
+        self._heard.append((source, event, listener))
+
+    def _started(self, download: Download) -> None:
+        if not self._download.done() and _is_asked_for(download, self._ask.data):
+            self._download.set_result(download)
+
+    def _opened(self, page: Page) -> None:
+        self._hear(page, "download", self._started)
+
+    def _ended(self, _: Page) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
 
 
 def pack_trouble(answer: Answer) -> Exception | None:
