@@ -28,6 +28,8 @@ from scraper.errors import (
 from scraper.webui import dom
 from scraper.webui.wire import LOCKED, REFUSED, TRANSIENT, Answer, Wire
 
+_OTHER_ADDRESS = "Set `url` to the address that the web UI has in a browser, scheme and port included."
+
 #: How long a page may still change before what it shows counts.
 SETTLE_MS = 3_000
 
@@ -66,7 +68,8 @@ class Credentials:
 
 
 async def go(page: Page, url: str, timeout: float) -> int:
-    """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx.
+    """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx,
+    :class:`PageNotAsExpected` where the PBX sends the browser elsewhere.
 
     A navigation that the page itself had under way may cut in: then it is asked for once more.
     """
@@ -93,7 +96,11 @@ async def _go_once(page: Page, url: str, timeout: float) -> int:
         reason = re.search(r"ERR_[A-Z_]+", error.message)
         if "interrupted by another navigation" in error.message or (reason and reason[0] == "ERR_ABORTED"):
             raise _Interrupted from error
-        raise UnreachableError(f"The web UI can't be opened ({reason[0] if reason else 'no reason given'}).") from error
+        if reason is None:  # the browser failed, not the way to the PBX
+            raise
+        if reason[0] == "ERR_BLOCKED_BY_CLIENT":
+            raise PageNotAsExpected("The PBX sends the browser to another address.", remedy=_OTHER_ADDRESS) from error
+        raise UnreachableError(f"The web UI can't be opened ({reason[0]}).") from error
     status = response.status if response else 200
     if status >= 500:
         raise ServerError(f"The PBX answered with HTTP status {status}.", http_status=status)

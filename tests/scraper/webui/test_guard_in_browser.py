@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from scraper.errors import PageNotAsExpected
 from scraper.webui.browser import LaunchOptions, launched
 from scraper.webui.guard import Guard, Judge
+from scraper.webui.session import go
 
 pytestmark = pytest.mark.browser
 
@@ -63,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             self.arrived.append(text)
         if "then=redirect" in text or self.path == "/harmless":
             self.send(307 if "then" in text else 302, "Location", "/cgi?action=removeFile&data=*")
+        elif self.path == "/elsewhere":
+            self.send(302, "Location", "http://localhost:1/")
         elif "downloadFile" in text:
             self.send(200, "Content-Disposition", "attachment; filename=x.tgz", b"an archive")
         else:
@@ -161,3 +165,14 @@ def test_click_that_the_pbx_redirects_to_a_destructive_action_is_told_at_once(se
             return await asyncio.wait_for(told, 5.0)
 
     assert asyncio.run(click()) == "removeFile"
+
+
+def test_pbx_that_sends_the_browser_to_another_address_is_named_as_such(server, tmp_path):
+    url, _ = server
+
+    async def open_it():
+        async with opened(url, tmp_path, Guard(Judge(url))) as page:
+            await go(page, url + "/elsewhere", 5.0)
+
+    with pytest.raises(PageNotAsExpected, match="another address"):
+        asyncio.run(open_it())
