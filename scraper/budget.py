@@ -94,10 +94,10 @@ class SignInBudget:
 
         yield Attempt(note, now, bans_before)
 
-    def person_signed_in(self, username: str, password: str) -> None:
-        """A person signed in by hand: what was refused or failed before no longer counts."""
+    def person_signed_in(self, username: str, password: str | None) -> None:
+        """A person signed in by hand: what failed before no longer counts, nor that ``password`` was refused (None: not known which)."""
         values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
-        fingerprint = self._fingerprint(username, password)
+        fingerprint = "" if password is None else self._fingerprint(username, password)
         with self._catalog.transaction() as connection:
             connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="ok"))
 

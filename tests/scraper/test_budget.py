@@ -59,6 +59,15 @@ def test_same_password_is_tried_again_after_a_person_signed_in(budget):
     succeed(budget, "right")
 
 
+def test_person_who_signed_in_with_another_password_frees_the_budget_but_not_the_refused_one(budget):
+    for password in ("a", "b", "c"):
+        fail(budget, password)
+    budget.person_signed_in("backup", None)
+    with pytest.raises(PasswordRefused):
+        succeed(budget, "c")
+    succeed(budget, "right")
+
+
 def test_password_refused_on_one_way_may_be_tried_on_the_other(budget):
     fail(budget, "shared")
     with budget.attempt("api", "backup", "shared") as attempt:
