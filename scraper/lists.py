@@ -70,8 +70,8 @@ class Lists:
 
     async def _read(self, page: RecordingClass) -> None:
         catalog, ucm, reading = self._desk.catalog, self._desk.order.ucm, self._reading(page)
-        last, since = catalog.last_listing(ucm, page), self._remembered.news_since("lists-read")
-        enough = None
+        last, enough = catalog.last_listing(ucm, page), None
+        since = self._remembered.news_since("lists-read", catalog.newest_listed(ucm, last)) if last else None
         if last and since and not self._everything:
             border = since.isoformat(sep=" ", timespec="seconds")
             enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border), border)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from scraper.catalog import Catalog
-from scraper.reconcile import Memory
+from scraper.cdr.clock import read_time
+
+#: What began so long before the last look may still be new: a CDR appears when its call ends, and a PBX's clock may be a day off.
+OVERLAP = timedelta(days=2)
 
 
 class Remembered:
@@ -33,10 +36,16 @@ class Remembered:
         text = self.get(key)
         return datetime.fromisoformat(text) if text else None
 
-    def news_since(self, key: str) -> datetime | None:
-        """From which call start (PBX local, naive) something can be new to who last looked at the remembered time; None: everything is."""
-        since = Memory(self.time(key)).ask_since()
-        return self.local(since) if since else None
+    def news_since(self, key: str, newest: str | None) -> datetime | None:
+        """From which call start (PBX local, naive) something can be new to who last looked at the remembered time; None: everything is.
+
+        ``newest``: the start of the newest call known by then, PBX local text. It counts as well, for the PBX's clock may be far behind.
+        """
+        looked_at, seen = self.time(key), read_time(newest or "")
+        if looked_at is None:
+            return None
+        times = [looked_at, *([seen] if seen else [])]
+        return min(self.local(when) if when.tzinfo else when for when in times) - OVERLAP
 
     def local(self, when: datetime) -> datetime:
         """An aware time as the PBX's clock shows it, naive."""

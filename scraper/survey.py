@@ -106,7 +106,7 @@ class Survey:
         window = self._asked.window
         if window != Window() or self._asked.everything:
             return _midnight(window.since), _midnight(window.until)
-        return self._remembered.news_since("calls-read"), None
+        return self._remembered.news_since("calls-read", self._desk.catalog.newest_start(self._desk.order.ucm)), None
 
     async def _read_table_of_calls(self) -> None:
         """The CDR page's CSV tells of calls what the list does not: who talked, and how long. Nothing depends on it."""

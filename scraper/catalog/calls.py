@@ -149,6 +149,12 @@ class Calls(Database):
                 when = datetime.fromisoformat(start) if start else None
                 yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
 
+    def newest_start(self, ucm: str) -> str | None:
+        """The newest call's start, PBX local text."""
+        with self.reading() as connection:
+            newest: str | None = connection.scalar(select(func.max(calls.c.start)).where(calls.c.ucm == ucm))
+        return newest
+
     def call_counts(self, ucm: str, since: date | None = None, until: date | None = None) -> CallCounts:
         """How many there are."""
         window = _window(ucm, since, until)

@@ -66,6 +66,12 @@ class Inventory(Database):
         with self.reading() as connection:
             return connection.scalar(query) or 0
 
+    def newest_listed(self, ucm: str, reading: str) -> str | None:
+        """The newest call's time (PBX local text) that a reading saw."""
+        with self.reading() as connection:
+            newest: str | None = connection.scalar(select(func.max(inventory.c.call_time)).where(_seen(ucm, reading)))
+        return newest
+
     def carry_over(self, ucm: str, reading: str, call_time: str, to: str) -> None:
         """What a reading saw of calls before ``call_time`` still stands: the reading ``to`` counts as having seen it."""
         query = inventory.update().where(_seen(ucm, reading), inventory.c.call_time < call_time)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -170,16 +170,3 @@ class Situation:
     def available(self, klass: RecordingClass) -> frozenset[Way]:
         """The ways that can fetch recordings of this class now."""
         return frozenset(way for way, state in self.ways.items() if state.available and klass in state.classes)
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """``complete_until``: when the last complete run read its inventories (aware); None: there was none."""
-
-    complete_until: datetime | None = None
-    #: A CDR appears when its call ends, and a PBX's clock may be a day off.
-    overlap: timedelta = timedelta(days=2)
-
-    def ask_since(self) -> datetime | None:
-        """From which call start on CDRs and list can have changed since; None: ask for everything."""
-        return self.complete_until - self.overlap if self.complete_until else None

@@ -21,7 +21,6 @@ from scraper.reconcile import (
     KnownGap,
     ListedFile,
     Listing,
-    Memory,
     Obstacle,
     Plan,
     Situation,
@@ -338,11 +337,6 @@ def test_a_gap_said_again_in_the_same_words_is_not_recorded_again() -> None:
 def test_what_a_recording_was_found_to_be_outlasts_a_shut_way() -> None:
     made = plan(called(1), listed(1), gaps=[known(1, GapReason.UNDECODABLE)], ways=ways(API_OFF, REFUSED))
     assert (made.gaps[0].reason, made.to_record) == (GapReason.UNDECODABLE, ())
-
-
-def test_a_run_asks_since_the_last_complete_one_with_overlap() -> None:
-    assert Memory().ask_since() is None
-    assert Memory(NOW).ask_since() == NOW - timedelta(days=2)
 
 
 # --- the window of a backfill -----------------------------------------------------------------------------------------------------------
