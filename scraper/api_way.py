@@ -20,9 +20,10 @@ from scraper.reconcile import ListedFile
 from scraper.threads import sleeper
 from scraper.tls import prove
 
-#: Answered calls that name no recording and are asked about one by one in a run: where the PBX names recordings in its call records,
-#: and where it never does (field guide 2a, cdrapi).
-_ASKED, _ASKED_WHERE_ALL_ARE_SILENT = 200, 2000
+#: Answered calls that name no recording and are asked about one by one in a run: where that has never told anything, and where the PBX
+#: names recordings in no other way, or asking has told some (field guide 2a, cdrapi).
+_FEW, _MANY = 20, 2000
+_ASKING_TELLS = "asking-tells"
 
 
 class ApiWay:
@@ -112,10 +113,14 @@ class ApiWay:
 
     def _ask_about_silent_calls(self, client: Client) -> None:
         """Some firmware leaves ``recordfiles`` empty and tells a call's recordings only when asked for them (field guide 2a)."""
-        desk = self._desk
-        writes_files = desk.catalog.call_counts(desk.order.ucm).files > 0
-        silent = desk.catalog.calls_without_files(desk.order.ucm)
-        for call, _ in zip(silent, range(_ASKED if writes_files else _ASKED_WHERE_ALL_ARE_SILENT), strict=False):
-            if call.acct_id:
-                files, _ = parse_files("@".join(client.record_infos(call.acct_id)))
-                desk.catalog.add_call_files(call.id, files)
+        catalog, ucm = self._desk.catalog, self._desk.order.ucm
+        memory = CatalogMemory(catalog, self._desk.ucm.url)
+        limit = _MANY if memory.get(_ASKING_TELLS) or not catalog.call_counts(ucm).files else _FEW
+        for number, call in enumerate(catalog.calls_without_files(ucm)):
+            if number == limit:
+                return
+            files, _ = parse_files("@".join(client.record_infos(call.acct_id))) if call.acct_id else ([], 0)
+            catalog.add_call_files(call.id, files)
+            if files and limit == _FEW:
+                memory.set(_ASKING_TELLS, "yes")
+                limit = _MANY
