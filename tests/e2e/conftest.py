@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 import yaml
 
 from scraper import job
+from scraper.api import calls, pace, status
 from scraper.desk import Order
 from scraper.models import Report, Trigger, Window
 from scraper.progress import NullProgress
@@ -123,6 +126,20 @@ class Office:
         """Whether the archive is what the PBX holds, sample for sample, and nothing else."""
         return self.archived() == self.held_by_pbx()
 
+    def let_hours_pass(self, hours: int = 3) -> None:
+        """What the catalog says of its gaps was said so many hours earlier."""
+        earlier = f"strftime('%Y-%m-%dT%H:%M:%SZ', {{}}, '-{hours} hours')"
+        changes = ", ".join(f"{column} = {earlier.format(column)}" for column in ("first_seen", "last_seen", "gone_at"))
+        self._in_catalog(f"UPDATE gaps SET {changes}")
+
+    def let_lists_be_due(self) -> None:
+        """The PBX's lists were read so long ago that a run reads them again."""
+        self._in_catalog("DELETE FROM meta WHERE key = 'survey:office:lists-read'")
+
+    def _in_catalog(self, change: str) -> None:
+        with closing(sqlite3.connect(self.folder / "data" / "catalog.db")) as catalog, catalog:
+            catalog.execute(change)
+
 
 def samples_sha256(path: Path) -> str:
     with wave.open(str(path)) as audio:
@@ -147,3 +164,19 @@ def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
     for one in made:
         one.ucm.__exit__(None, None, None)
     assert [one.ucm.state.deletes for one in made] == [[] for _ in made]
+
+
+@pytest.fixture
+def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Office]:
+    """Makes an office of today whose API is open and configured; its PBX asks for less patience than real ones."""
+    for code in list(status._WAITS):
+        monkeypatch.setitem(status._WAITS, code, 0.5)
+    monkeypatch.setattr(pace, "SLOWEST", 0.5)
+    monkeypatch.setattr(calls, "HTML_SECONDS", 0.5)
+    monkeypatch.setattr(calls, "_NETWORK_SECONDS", 0.2)
+
+    def make(**ucm: Any) -> Office:
+        kind = {} if ucm.keys() & {"api_new", "api_old"} else {"api_new": True}
+        return office(**{"today": None, **kind, **ucm}).with_api()
+
+    return make
