@@ -51,11 +51,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The part of everything known that a report is of: which recordings, how many of them are archived, how many gone for good."""
+    """The part of everything known that a report is of: which recordings, how many of them are archived, how many gone for good.
+
+    ``unknown``: gaps of recordings that no account knows; the catalog doesn't remember them.
+    """
 
     inside: Callable[[Identity], bool]
     archived: int
     gone: int
+    unknown: tuple[Gap, ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,7 +128,7 @@ class Desk:
         view = self.view or View(lambda _: True, totals.archived, totals.gone)
         if report.plan is None:
             gaps = [found for found in self.catalog.open_gaps(self.order.ucm) if view.inside(found.gap.identity)]
-            report.gaps = [found.gap for found in gaps]
+            report.gaps = [*(found.gap for found in gaps), *view.unknown]
             counts.quarantined = sum(found.quarantine_path is not None for found in gaps)
         sources = Counter(stored.source for stored in self.catalog.new_in_run(report.run_id) if view.inside(stored.identity))
         report.sources |= sources

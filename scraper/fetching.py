@@ -101,14 +101,17 @@ class Fetching:
 
     async def climb(self, wanted: Iterable[Wanted]) -> None:
         """Walk recordings up the ladder, and record as gaps what could not be had."""
+        self._desk.missing(await self.what_stays_missing(wanted))
+
+    async def what_stays_missing(self, wanted: Iterable[Wanted]) -> list[Gap]:
+        """Walk recordings up the ladder; what could not be had, and why."""
         ladder = Ladder(wanted, self.ways)
         try:
             await self._climb(ladder)
-        finally:
-            for one in ladder.waiting():
-                if self._desk.catalog.gap_of(one.identity) is None:
-                    self._desk.missing([Gap(one.identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy)])
-        self._desk.missing(map(self._with_older_reason, ladder.gaps()))
+        finally:  # something waits only where the job ends here
+            stopped = [one.identity for one in ladder.waiting() if self._desk.catalog.gap_of(one.identity) is None]
+            self._desk.missing(Gap(identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy) for identity in stopped)
+        return [self._with_older_reason(gap) for gap in ladder.gaps()]
 
     def can_sample(self, identity: Identity) -> bool:
         """Whether one recording can be had for comparison, without opening a browser for it."""
@@ -185,11 +188,9 @@ class Fetching:
         log = logger.bind(action="way-failed", way=way.value, error=error.kind)
         log.warning("Fetching by {} failed: {}", way.value, error.message)
         self._desk.failures.append(error)
-        if isinstance(error, _FINAL):
-            if way in BROWSER_WAYS:
-                await self._web.give_up(error)
-            self._obstacles[way] = _obstacle(error)
-        elif way is Way.BULK:
+        if way in BROWSER_WAYS:
+            await (self._web.give_up if isinstance(error, _FINAL) else self._web.keep_evidence)(error)
+        if isinstance(error, _FINAL) or way is Way.BULK:
             self._obstacles[way] = _obstacle(error)
 
     def _with_older_reason(self, gap: Gap) -> Gap:

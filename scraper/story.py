@@ -20,7 +20,7 @@ from scraper.lengths import doubt_short_ones
 from scraper.models import UNDATED, Identity, RecordingClass, Window, class_of, is_month, month_in_name
 from scraper.names import clean
 from scraper.reconcile import Plan, Wanted, render
-from scraper.reconcile.inventory import BROWSER_WAYS, Costs
+from scraper.reconcile.inventory import BROWSER_WAYS, Costs, Way
 from scraper.survey import Asked, Survey
 from scraper.threads import in_thread
 from scraper.web_way import WebWay
@@ -90,20 +90,21 @@ class _Story:
         self._desk.report.gaps = list(plan.gaps)
 
     async def fetch_these(self, names: Iterable[str]) -> None:
+        desk, ways = self._desk, self._fetching.ways
         wanted = {identity for name in names for identity in self._identities(name)}
+        known = {identity for identity in wanted if identity.month in desk.catalog.months_of(identity.ucm, identity.klass, identity.name)}
         missing = [identity for identity in wanted if not self._is_held(identity)]
-        ways = self._fetching.ways
-        able = {
-            identity: frozenset(way for way, state in ways.items() if identity.klass in state.classes) - {"bulk"} for identity in missing
-        }
-        if missing:
-            self._desk.order.progress.phase("fetching")
-            await self._fetching.climb(Wanted(identity, frozenset(able[identity]), 0, None, listed=True) for identity in missing)
-        gone = sum(gap.closed and gap.identity in wanted for gap in self._desk.catalog.remembered_gaps(self._desk.order.ucm))
-        self._desk.known = True
-        self._desk.view = View(wanted.__contains__, sum(map(self._is_held, wanted)), gone)
-        if not any(map(self._is_held, wanted)):
-            self._raise_if_all_failed()
+        desk.order.progress.phase("fetching")
+        gaps = await self._fetching.what_stays_missing(
+            Wanted(identity, frozenset(ways) - {Way.BULK}, 0, None, listed=True) for identity in missing
+        )
+        desk.missing(gap for gap in gaps if gap.identity in known)
+        if missing and len(gaps) == len(missing):
+            self._raise_if_all_ways_failed()
+        gone = sum(gap.closed and gap.identity in wanted for gap in desk.catalog.remembered_gaps(desk.order.ucm))
+        unknown = tuple(gap for gap in gaps if gap.identity not in known)  # a mistyped name must not fail every run to come
+        desk.known = True
+        desk.view = View(wanted.__contains__, sum(map(self._is_held, wanted)), gone, unknown)
 
     async def _take_all_first(self) -> None:
         """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it."""
@@ -152,7 +153,13 @@ class _Story:
         desk = self._desk
         fetched = any(outcome.seen for outcome in self._fetching.archives.values()) or any(desk.catalog.new_in_run(desk.report.run_id))
         if desk.failures and not fetched and not self._survey.learned:
-            raise min(desk.failures, key=lambda error: EXIT_PRECEDENCE.index(error.exit_code))
+            raise _most_telling(desk.failures)
+
+    def _raise_if_all_ways_failed(self) -> None:
+        ways = [way for way in (self._api, self._web) if way.is_configured]
+        failures = [way.failure for way in ways if way.failure is not None]
+        if failures and len(failures) == len(ways):
+            raise _most_telling(failures)
 
     def _identities(self, name: str) -> set[Identity]:
         """What is meant by a file name: with a month just that; else every recording of that name that any account knows."""
@@ -166,6 +173,10 @@ class _Story:
 
     def _is_held(self, identity: Identity) -> bool:
         return self._desk.catalog.is_archived(identity) and self._desk.catalog.gap_of(identity) is None
+
+
+def _most_telling(failures: Iterable[ScraperError]) -> ScraperError:
+    return min(failures, key=lambda error: EXIT_PRECEDENCE.index(error.exit_code))
 
 
 def _learn(calibration: Calibration, identity: Identity, sample: Path | None) -> str | None:

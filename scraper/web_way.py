@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from scraper.cdr import CallTable
 from scraper.desk import Desk
-from scraper.errors import ConfigError, NotAnArchive, NotListed, ScraperError, SessionEnded
+from scraper.errors import ConfigError, NotAnArchive, NotListed, SafetyStop, ScraperError, SessionEnded
 from scraper.models import Identity, RecordingClass, Window, class_of, is_month
 from scraper.names import clean
 from scraper.reconcile import ListedFile
@@ -54,7 +54,7 @@ class WebWay:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._closing.__aexit__(kind, error, trace)
+        await self._closing.aclose()  # whatever ends the job: what concerns this way was kept with the evidence when it happened
 
     @property
     def is_configured(self) -> bool:
@@ -101,8 +101,12 @@ class WebWay:
         """Use this way no more in this job; what the browser showed is kept."""
         if self.failure is None:
             self.failure = error
-            if self._ui is not None and not isinstance(error, ConfigError):
-                await self._ui.attach_evidence(error)
+            await self.keep_evidence(error)
+
+    async def keep_evidence(self, error: ScraperError) -> None:
+        """Keep what the browser shows now, and say in ``error`` where."""
+        if self._ui is not None and not isinstance(error, ConfigError):
+            await self._ui.attach_evidence(error)
 
     async def on_page(self, klass: RecordingClass, work: Callable[[RecordingsPage], Awaitable[_T]]) -> _T:
         """Do ``work`` on the page of a class; a session that ended on the way costs one more sign-in and nothing else.
@@ -120,8 +124,10 @@ class WebWay:
                 await ui.recordings()
                 if ui.sign_ins == sign_ins:  # the session lives: it was not that
                     raise
-            except ScraperError:
+            except ScraperError as error:
                 self._shown = None  # what the page still shows or waits for is not known
+                if isinstance(error, SafetyStop):
+                    await self.keep_evidence(error)
                 raise
 
     async def list_page(self, klass: RecordingClass, enough: Enough | None = None) -> PageList:
