@@ -6,17 +6,20 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO, cast
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
 from scraper.api import CatalogMemory, Client, Pace, Surroundings, open_api
 from scraper.budget import SignInBudget
-from scraper.cdr import parse_files, parse_groups
+from scraper.catalog import StoredCall
+from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.desk import Desk
 from scraper.errors import ScraperError, UnreachableError
 from scraper.ingest import Outcome
-from scraper.models import Identity, RecordingClass, Source, class_of, is_month
+from scraper.models import Identity, RecordingClass, Source, class_of, is_month, time_in_name
 from scraper.reconcile import ListedFile
+from scraper.reconcile.index import NEAR
 from scraper.threads import sleeper
 from scraper.tls import prove
 
@@ -60,8 +63,11 @@ class ApiWay:
         if client.suspicious_zero:
             desk.report.notes.append("The API's call records came up empty, though the PBX has calls; they are not relied on.")
             return False
-        if client.kind != "legacy":
-            self._ask_about_silent_calls(client)
+        if client.kind != "legacy" and not self._ask_about_silent_calls(client):
+            desk.report.notes.append(
+                "The API tells recordings by call ids that come again every month: it can't say what should exist."
+            )
+            return False
         counts = desk.catalog.call_counts(desk.order.ucm)
         return counts.files > 0 or counts.answered == 0
 
@@ -111,16 +117,44 @@ class ApiWay:
             return None
         return key.pin if key else None
 
-    def _ask_about_silent_calls(self, client: Client) -> None:
-        """Some firmware leaves ``recordfiles`` empty and tells a call's recordings only when asked for them (field guide 2a)."""
+    def _ask_about_silent_calls(self, client: Client) -> bool:
+        """Some firmware leaves ``recordfiles`` empty and tells a call's recordings only when asked for them (field guide 2a).
+
+        False where the answers can't be relied on: they were another call's, for AcctId restarts every month on some devices.
+        """
         catalog, ucm = self._desk.catalog, self._desk.order.ucm
-        memory = CatalogMemory(catalog, self._desk.ucm.url)
-        limit = _MANY if memory.get(_ASKING_TELLS) or not catalog.call_counts(ucm).files else _FEW
+        memory, reliable = CatalogMemory(catalog, self._desk.ucm.url), True
+        names_files = catalog.call_counts(ucm).files > 0
+        limit = _MANY if memory.get(_ASKING_TELLS) or not names_files else _FEW
+        repeated = catalog.repeated_acct_ids(ucm)
         for number, call in enumerate(catalog.calls_without_files(ucm)):
             if number == limit:
-                return
-            files, _ = parse_files("@".join(client.record_infos(call.acct_id))) if call.acct_id else ([], 0)
-            catalog.add_call_files(call.id, files)
+                break
+            files = self._files_of(client, call)
+            if not files and call.acct_id in repeated:
+                reliable = names_files  # it may have some; where other calls name theirs, this one has none
+            if files is not None:
+                catalog.add_call_files(call.id, files)
             if files and limit == _FEW:
                 memory.set(_ASKING_TELLS, "yes")
                 limit = _MANY
+        return reliable
+
+    def _files_of(self, client: Client, call: StoredCall) -> list[CallFile] | None:
+        """What the PBX says when it is asked for the files of a call; None where it names another call's, whatever it is asked by."""
+        for key in filter(None, (call.acct_id, call.uniqueid, call.session)):
+            files, _ = parse_files("@".join(client.record_infos(key)))
+            own = [file for file in files if _is_near(file, call, self._desk.ucm.zone)]
+            if own or not files:
+                return own
+        return None
+
+
+def _is_near(file: CallFile, call: StoredCall, zone: ZoneInfo) -> bool:
+    """Whether a file can be this call's, by the time or at least the month in its name."""
+    if not call.start_utc:
+        return True
+    start, made = datetime.fromisoformat(call.start_utc), time_in_name(file.name, zone)
+    if made is None:
+        return file.month in (None, start.astimezone(zone).strftime("%Y-%m"))
+    return abs(made - start) <= NEAR

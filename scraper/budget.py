@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, select, update
 
 from scraper.catalog import Catalog
 from scraper.catalog.schema import sign_ins
-from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused
+from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 from scraper.models import utc
 
 #: Failed or unfinished sign-ins within :data:`WINDOW` since the last success, at most; the PBX's default limit is 5.
@@ -46,6 +46,10 @@ class Attempt:
     def accepted(self) -> None:
         """The PBX let us in."""
         self._note({"outcome": "ok"})
+
+    def wants_person(self) -> None:
+        """The PBX took the password and asked for something more: asking again would only send somebody another code."""
+        self._note({"outcome": "person"})
 
     def refused(self, remaining: int | None) -> None:
         """The PBX refused this password; ``remaining`` is its ``remain_num``."""
@@ -77,7 +81,8 @@ class SignInBudget:
         """Note an attempt, then let the block make it.
 
         Raises, before anything is sent, :class:`PasswordRefused` where these very credentials were refused before, :class:`LockedOut` while
-        a ban lasts, :class:`BudgetExhausted` where another failure could bring one.
+        a ban lasts, :class:`BudgetExhausted` where another failure could bring one, :class:`SecondFactorRequired` for a day after
+        the PBX asked for more than these credentials.
         """
         now = self._clock()
         fingerprint = self._fingerprint(username, password)
@@ -101,6 +106,12 @@ class SignInBudget:
         with self._catalog.transaction() as connection:
             connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="ok"))
 
+    def person_needed(self, username: str, password: str) -> None:
+        """As :meth:`Attempt.wants_person`, where that shows later."""
+        values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
+        with self._catalog.transaction() as connection:
+            connection.execute(sign_ins.insert().values(**values, fingerprint=self._fingerprint(username, password), outcome="person"))
+
     def _fingerprint(self, username: str, password: str) -> str:
         """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
         salt = self._catalog.get_meta(_SALT_KEY)
@@ -112,14 +123,16 @@ class SignInBudget:
 
 def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:
     """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.attempt`."""
-    same = [row for row in rows if row["fingerprint"] == fingerprint and row["way"] == way and row["outcome"] in ("ok", "refused")]
+    same = [row for row in rows if row["fingerprint"] == fingerprint and row["way"] == way and row["outcome"] in ("ok", "refused", "person")]
     if same and same[-1]["outcome"] == "refused":
         raise PasswordRefused("The PBX refused this user name and password before; they are not tried again until they change.")
+    since = utc(now - WINDOW) or ""
+    if same and same[-1]["outcome"] == "person" and same[-1]["at"] > since:
+        raise SecondFactorRequired("The PBX asked for more than the password within the last day; it is not asked again by itself.")
     moment = utc(now) or ""
     bans = [row["blocked_until"] for row in rows if row["blocked_until"] and row["blocked_until"] > moment]
     if bans:
         raise LockedOut(f"The PBX has locked this address or user out; the next sign-in is tried after {max(bans)}.")
-    since = utc(now - WINDOW) or ""
     failed = [row for row in _since_success(rows) if row["outcome"] in _FAILED and row["at"] > since]
     remaining = [row["remaining"] - (len(failed) - 1 - index) for index, row in enumerate(failed) if row["remaining"] is not None]
     if remaining and min(remaining) <= FEWEST_REMAINING:
@@ -134,5 +147,5 @@ def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) ->
 
 
 def _since_success(rows: list[RowMapping]) -> list[RowMapping]:
-    last = max((index for index, row in enumerate(rows) if row["outcome"] == "ok"), default=-1)
+    last = max((index for index, row in enumerate(rows) if row["outcome"] in ("ok", "person")), default=-1)
     return rows[last + 1 :]

@@ -35,7 +35,7 @@ from scraper.errors import (
     WebPageInstead,
 )
 from scraper.ingest import Outcome
-from scraper.models import Gap, GapReason, Identity, RecordingClass
+from scraper.models import Gap, GapReason, Identity, RecordingClass, Source
 from scraper.reconcile import Fetch, Ladder, ListedFile, Obstacle, Pause, Plan, Result, Step, Verdict, Wanted, Way, Ways, WayState
 from scraper.reconcile.inventory import BROWSER_WAYS
 from scraper.threads import in_thread
@@ -112,6 +112,10 @@ class Fetching:
             stopped = [one.identity for one in ladder.waiting() if self._desk.catalog.gap_of(one.identity) is None]
             self._desk.missing(Gap(identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy) for identity in stopped)
         return [self._with_older_reason(gap) for gap in ladder.gaps()]
+
+    def has_other_way(self, identity: Identity, source: Source) -> bool:
+        """Whether some way but ``source`` serves this recording, now or once its obstacle is gone."""
+        return any(identity.klass in state.classes and way.value != source.value for way, state in self.ways.items() if way is not Way.BULK)
 
     def can_sample(self, identity: Identity) -> bool:
         """Whether one recording can be had for comparison, without opening a browser for it."""

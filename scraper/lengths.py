@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from scraper.desk import Desk
-from scraper.models import Gap, GapReason, Identity, RecordingClass
+from scraper.models import Gap, GapReason, Identity, RecordingClass, Source
 from scraper.reconcile.lengths import Account, too_short
 
 #: The record of a call may come hours after its recording.
@@ -15,10 +15,10 @@ _LOOK_BACK = timedelta(days=2)
 _REMEDY = "The copy that is held is kept; the next run looks for a better one."
 
 
-def doubt_short_ones(desk: Desk, since: datetime) -> set[Identity]:
+def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Identity, Source], bool]) -> set[Identity]:
     """Record a gap for each recording stored since two days before ``since`` (aware) that is too short; those recorded now.
 
-    One that another way has confirmed is left in peace.
+    One that another way has confirmed is left in peace, and so is one that no way but its own can ever bring.
     """
     stored = {one.identity: one for one in desk.catalog.stored_since(desk.order.ucm, since - _LOOK_BACK)}
     if not stored:
@@ -28,7 +28,8 @@ def doubt_short_ones(desk: Desk, since: datetime) -> set[Identity]:
     for identity, account in accounts.items():
         one = stored[identity]
         why = too_short(account, one.source_size, one.frames, one.seconds)
-        if why and desk.catalog.gap_of(identity) is None and not desk.catalog.was_confirmed(identity):
+        settled = desk.catalog.gap_of(identity) is not None or desk.catalog.was_confirmed(identity)
+        if why and not settled and has_other_way(identity, one.source):
             desk.missing([Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY)])
             doubted.add(identity)
     return doubted
@@ -52,5 +53,5 @@ def _accounts(desk: Desk, identities: Iterable[Identity]) -> dict[Identity, Acco
         talked = file.talk_seconds if parts[file.start, file.talk_seconds] == 1 else None
         for identity in same:
             if file.month == identity.month or (file.month is None and len(same) == 1):
-                found[identity].learn(file.size, file.seconds if file.seconds is not None else talked)
+                found[identity].learn(file.size, file.seconds, talked)
     return found

@@ -54,8 +54,10 @@ class Lists:
             except NotListed:
                 if page is RecordingClass.MONITOR:
                     raise
-        if RecordingClass.MONITOR in self.read:
-            self._remembered.set("lists-read", self._began.isoformat())
+
+    def remember(self) -> None:
+        """They were read now, and are not due for a while."""
+        self._remembered.set("lists-read", self._began.isoformat())
 
     def rows(self, page: RecordingClass | None = None) -> Iterator[ListedFile]:
         """What a page listed, or all of them; of lists that were read in part, too."""

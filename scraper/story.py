@@ -72,7 +72,7 @@ class _Story:
         for identity in plan.withdrawn:
             self._desk.catalog.close_gap(identity, "withdrawn")
         await self._fetching.carry_out(plan, self._survey.lists.rows)
-        if short := doubt_short_ones(self._desk, self._began):
+        if short := doubt_short_ones(self._desk, self._began, self._fetching.has_other_way):
             logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
             again = self._survey.plan(self._fetching.ways, self._costs())
             await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
@@ -123,8 +123,8 @@ class _Story:
 
     async def _plan(self) -> Plan:
         """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""
-        await self._survey.read_calls()
-        if self._survey.calls_current and not (self._web.is_configured and self._survey.lists.are_due):
+        await self._survey.ask_api()
+        if self._survey.calls_current and not self._survey.lists.are_due:
             plan = self._survey.plan(self._fetching.ways, self._costs())
             if not any(fetch.way in BROWSER_WAYS for fetch in plan.fetches):
                 return plan

@@ -46,10 +46,15 @@ class Survey:
         """Whether any account of what exists could be read."""
         return self.calls_current or bool(self.lists.read)
 
-    async def read_calls(self) -> None:
-        """Call records over the API; what fails there is noted and ends that way."""
+    async def ask_api(self) -> None:
+        """Call records and recapi's directories, over the API; what fails there is noted and ends that way."""
         if not self._api.is_configured:
             return
+        await self._read_calls()
+        if self._api.failure is None:
+            await self._read_directories()
+
+    async def _read_calls(self) -> None:
         self._desk.order.progress.phase("reading call records")
         try:
             self.calls_current = await in_thread(self._api.read_calls, *self._calls_since_until())
@@ -79,8 +84,8 @@ class Survey:
             else:
                 if not self.calls_current:
                     await self._read_table_of_calls()
-        if self._api.is_configured and self._api.failure is None:
-            await self._read_directories()
+        if RecordingClass.MONITOR in self.lists.read or not self._web.is_configured:
+            self.lists.remember()
 
     def plan(self, ways: Ways, costs: Costs | None = None) -> Plan:
         """What to do about the difference between what exists and what is held."""
@@ -126,12 +131,11 @@ class Survey:
             self._remembered.set("calls-read", self._began.isoformat())
 
     async def _read_directories(self) -> None:
-        """recapi's lists, of the classes that no page lists; many a PBX gives none."""
-        missing = frozenset(RecordingClass) - self.lists.read
-        if not missing or (self._remembered.get("has-directories") is False and not self.lists.are_due):
+        """What recapi lists; many a PBX gives no list, and is asked again only now and then."""
+        if self._remembered.get("has-directories") is False and not self.lists.are_due:
             return
         try:
-            self._directories = await in_thread(lambda: list(self._api.listings(missing)))
+            self._directories = await in_thread(lambda: list(self._api.listings(frozenset(RecordingClass))))
         except StorageError:
             raise
         except ScraperError as error:

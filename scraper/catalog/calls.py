@@ -149,6 +149,13 @@ class Calls(Database):
                 when = datetime.fromisoformat(start) if start else None
                 yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
 
+    def repeated_acct_ids(self, ucm: str) -> set[str]:
+        """The AcctIds that calls of several months have."""
+        month = func.substr(calls.c.start, 1, 7)
+        query = select(calls.c.acct_id).where(calls.c.ucm == ucm, calls.c.acct_id != "").group_by(calls.c.acct_id)
+        with self.reading() as connection:
+            return set(connection.scalars(query.having(func.count(month.distinct()) > 1)))
+
     def newest_start(self, ucm: str) -> str | None:
         """The newest call's start, PBX local text."""
         with self.reading() as connection:

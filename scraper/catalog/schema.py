@@ -128,7 +128,7 @@ sign_ins = Table(
     Column("way", String, nullable=False),  # 'web' | 'api'
     Column("username", String, nullable=False),
     Column("fingerprint", String, nullable=False),
-    Column("outcome", String, nullable=False),  # 'pending' | 'ok' | 'refused' | 'locked' | 'unclear'
+    Column("outcome", String, nullable=False),  # 'pending' | 'ok' | 'refused' | 'locked' | 'unclear' | 'person'
     Column("remaining", Integer),
     Column("blocked_until", String),
     Index(None, "pbx", "at"),

@@ -1,7 +1,7 @@
-"""Whether a recording that is held is shorter than the PBX's own accounts of it: by size first, by time where no size is known.
+"""Whether a recording that is held is shorter than the PBX's own accounts of it.
 
-A PBX that is still writing a call's recording hands out its beginning; an archive may hold half a file. Talk time is the weakest
-account: a recording may have been switched on in the middle of a call.
+A PBX that is still writing a call's recording hands out its beginning; an archive may hold half a file. What the call record says of the
+recording (recordfiles_desc) counts for itself; talk time is the weakest account: recording may have begun in the middle of a call.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ from scraper.reconcile.inventory import SIZE_SLACK
 
 _RIFF_HEADER, _BYTES_A_FRAME = 44, 2
 #: So much shorter than said is within what rounding, ringing and announcements explain: a part of it, and seconds.
-_SHARE, _SECONDS = 0.1, 3.0
+_SHARE_OF_SOUND, _SHARE_OF_TALK, _SECONDS = 0.9, 0.75, 3.0
 
 
 @dataclass(slots=True)
 class Account:
-    """What the PBX says of one recording: ``size`` in bytes by its list, ``said_size`` by the call record, ``seconds`` of sound."""
+    """What the PBX says of one recording.
+
+    ``size`` in bytes by its list, ``said_size`` by the call record; ``seconds`` of sound by the call record, ``talked`` those of its call.
+    """
 
     size: int | None = None
-    said_size: int | None = None
+    said_size: float | None = None
     seconds: float | None = None
+    talked: float | None = None
 
-    def learn(self, said_size: int | None, seconds: float | None) -> None:
+    def learn(self, said_size: float | None, seconds: float | None, talked: float | None) -> None:
         """Take in what another call record says; the larger stays."""
-        self.said_size = max((value for value in (self.said_size, said_size) if value is not None), default=None)
-        self.seconds = max((value for value in (self.seconds, seconds) if value is not None), default=None)
+        self.said_size = _larger(self.said_size, said_size)
+        self.seconds = _larger(self.seconds, seconds)
+        self.talked = _larger(self.talked, talked)
 
 
 def too_short(account: Account, source_size: int, frames: int | None, seconds: float | None) -> str | None:
@@ -34,11 +39,18 @@ def too_short(account: Account, source_size: int, frames: int | None, seconds: f
 
     ``source_size``: bytes as they came; ``frames`` and ``seconds`` of the sound in them, None where it could not be decoded.
     """
-    size = account.size if account.size is not None else account.said_size
     decoded = _RIFF_HEADER + frames * _BYTES_A_FRAME if frames is not None else 0  # what came may be packed more tightly than it lies there
-    if size is not None and size > 0:
-        held = max(source_size, decoded)
-        return f"{held} bytes of {size} are held" if held + SIZE_SLACK < size else None
-    if account.seconds is None or seconds is None or seconds >= account.seconds * (1 - _SHARE) - _SECONDS:
+    held = max(source_size, decoded)
+    for size, who in ((account.size, "list"), (account.said_size, "call record")):
+        if size is not None and held + SIZE_SLACK < size:
+            return f"{held} bytes are held, and the PBX's {who} says {size:.0f}"
+    if seconds is None:
         return None
-    return f"{seconds:.0f} s of sound are held, and the call's record says {account.seconds:.0f} s"
+    for said, share, what in ((account.seconds, _SHARE_OF_SOUND, "its length"), (account.talked, _SHARE_OF_TALK, "the call's talk time")):
+        if said is not None and seconds < said * share - _SECONDS:
+            return f"{seconds:.0f} s of sound are held, and the call record says {said:.0f} s for {what}"
+    return None
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return max((value for value in (one, other) if value is not None), default=None)

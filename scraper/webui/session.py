@@ -154,7 +154,7 @@ class SignIn:
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
             self._judge(answer, attempt)
             attempt.accepted()
-            await self._arrive(page)
+            await self._arrive(page, attempt)
         logger.bind(action="signed-in").info("Signed in to the web UI")
 
     async def _refuse_captcha(self, page: Page) -> None:
@@ -198,7 +198,7 @@ class SignIn:
             raise ServerError(f"The PBX answered the sign-in with HTTP {answer.http_status}, status {status}.")
         raise SecondFactorRequired(f"The PBX let us in neither way: it answered the sign-in with status {status}.")
 
-    async def _arrive(self, page: Page) -> None:
+    async def _arrive(self, page: Page, attempt: Attempt) -> None:
         """Wait until the form has given way to the app; something else in its place needs a person."""
         look = dom.script(
             _LOOK
@@ -213,6 +213,7 @@ class SignIn:
         if found is Showing.CAPTCHA:
             raise CaptchaRequired
         if found is not Showing.SHELL and (found is Showing.EXTRA or "login" in page.url):
+            attempt.wants_person()
             raise SecondFactorRequired
 
 

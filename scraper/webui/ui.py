@@ -155,6 +155,9 @@ class WebUi:
 
     async def _lost(self, found: Showing) -> ScraperError:
         if found is Showing.EXTRA and self.sign_ins:
+            username, password = self._access.credentials.username, self._access.credentials.password
+            if password is not None:
+                self._access.budget.person_needed(username, password)
             return SecondFactorRequired()
         if found is Showing.SHELL:
             names = ", ".join(repr(name) for name in await dom.button_names(self._page)) or "none"

@@ -6,7 +6,7 @@ import pytest
 
 from scraper.budget import LIMIT, SHORTEST_BAN, WINDOW, SignInBudget
 from scraper.catalog import Catalog
-from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused
+from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 
 URL = "https://pbx.example.com:8089"
 
@@ -135,3 +135,19 @@ def test_catalog_holds_no_password(tmp_path, clock):
     with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
         fail(SignInBudget(catalog, URL, clock), "a-very-secret-password")
     assert all(b"a-very-secret-password" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_pbx_that_asked_for_a_second_factor_is_not_made_to_send_another_code_for_a_day(budget, clock):
+    with budget.attempt("web", "backup", "right") as attempt:
+        attempt.wants_person()
+    with pytest.raises(SecondFactorRequired):
+        succeed(budget, "right")
+    clock.now += WINDOW + timedelta(minutes=1)
+    succeed(budget, "right")
+
+
+def test_second_factor_counts_as_no_failure_and_a_person_ends_the_pause(budget):
+    for _ in range(LIMIT + 1):
+        budget.person_needed("backup", "right")
+    budget.person_signed_in("backup", "right")
+    succeed(budget, "right")
