@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class State:
         self._generator = Generator(config)
         self.all_recordings = self._generator.all()
         self.removed: set[str] = set()
+        self.renamed: dict[str, tuple[str, str]] = {}  # month and name that the file of this path has now
         self.cdrs_deleted = False
         self.actions: list[Action] = []
         self.sign_ins: list[SignIn] = []
@@ -155,6 +156,8 @@ class State:
         kept = [recording for recording in self.all_recordings if recording.klass is klass]
         gone = {recording.path for recording in pick(kept, self.faults.get("gone") or 0.0)} | self.removed
         kept = [recording for recording in kept if recording.path not in gone]
+        if self.renamed:
+            kept = [self._as_it_lies(recording) for recording in kept]
         for body in ("noise", "short", "empty"):
             if fraction := self.faults.get(body):
                 kept = spoil(kept, body, fraction)
@@ -171,6 +174,14 @@ class State:
     def remove(self, path: str) -> None:
         """A recording's file vanishes (``*``: all); its call record stays."""
         self.removed |= {recording.path for recording in self.all_recordings if path in ("*", recording.path)}
+
+    def rename(self, path: str, month: str, name: str) -> None:
+        """A recording's file gets another month or name; its call record goes on naming the old ones."""
+        self.renamed[path] = month, name
+
+    def _as_it_lies(self, recording: Recording) -> Recording:
+        month, name = self.renamed.get(recording.path, (recording.month, recording.name))
+        return replace(recording, month=month, name=name)
 
     # --- sessions ---
 

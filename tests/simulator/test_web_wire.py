@@ -181,6 +181,14 @@ def test_new_calls_come_in_while_it_runs(pbx):
     assert {recording.path for recording in added} <= {row["n"] for row in pbx.listed()}
 
 
+def test_renamed_file_is_listed_under_its_new_name_and_its_call_names_the_old_one(pbx):
+    row = pbx.listed()[0]
+    pbx.state.rename(row["n"], "2026-01", "moved.wav")
+    assert {"2026-01/moved.wav"} == {entry["n"] for entry in pbx.listed()} - {entry.path for entry in pbx.state.all_recordings}
+    assert pbx.cgi("checkFile", type="voice_recording", data=row["n"])["status"] == 2
+    assert pbx.cgi("checkFile", type="voice_recording", data="2026-01/moved.wav")["status"] == 0
+
+
 @pytest.mark.parametrize("path", ["/", "/login", "/dashboard", "/cdr/cdr", "/cdr/recordingFile"])
 def test_every_route_of_the_page_serves_it_with_its_settings(start, path):
     pbx = start(labels="old", language="de", faults={"delete_moved": ""})
