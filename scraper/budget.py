@@ -109,8 +109,9 @@ class SignInBudget:
     def person_needed(self, username: str, password: str) -> None:
         """As :meth:`Attempt.wants_person`, where that shows later."""
         values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
+        fingerprint = self._fingerprint(username, password)
         with self._catalog.transaction() as connection:
-            connection.execute(sign_ins.insert().values(**values, fingerprint=self._fingerprint(username, password), outcome="person"))
+            connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="person"))
 
     def _fingerprint(self, username: str, password: str) -> str:
         """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
@@ -123,7 +124,8 @@ class SignInBudget:
 
 def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:
     """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.attempt`."""
-    same = [row for row in rows if row["fingerprint"] == fingerprint and row["way"] == way and row["outcome"] in ("ok", "refused", "person")]
+    answered = [row for row in rows if row["outcome"] in ("ok", "refused", "person")]
+    same = [row for row in answered if row["fingerprint"] == fingerprint and row["way"] == way]
     if same and same[-1]["outcome"] == "refused":
         raise PasswordRefused("The PBX refused this user name and password before; they are not tried again until they change.")
     since = utc(now - WINDOW) or ""

@@ -89,6 +89,7 @@ def test_second_step_after_the_password_ends_in_5(office, step):
     place = office(faults={"login_extra": step})
     report = place.run()
     assert (report.exit_code, report.error["kind"]) == (5, "SecondFactorRequired")
+    assert (place.run().exit_code, len(place.ucm.state.sign_ins)) == (5, 1)  # nobody is sent another code
 
 
 def test_503_ends_in_6(office):
