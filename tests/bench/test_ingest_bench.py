@@ -100,16 +100,17 @@ def test_the_whole_command_against_tar_and_against_ffmpeg(tmp_path: Path) -> Non
     for _ in range(ROUNDS):  # side by side, so that other work on the machine weighs on both
         pairs.append((untar(archive, tmp_path / "tar"), ingest(archive, tmp_path / "ingest")))
     ratios = [ours.seconds / theirs.seconds for theirs, ours in pairs]
-    tar_seconds = statistics.median(theirs.seconds for theirs, _ in pairs)
-    our_seconds = statistics.median(ours.seconds for _, ours in pairs)
+    # The fastest of each: other work on the machine can only add to it.
+    tar_seconds = min(theirs.seconds for theirs, _ in pairs)
+    our_seconds = min(ours.seconds for _, ours in pairs)
     usual = tar_seconds + ffmpeg_each(tmp_path / "tar")
     memory = max(ours.memory for _, ours in pairs)
     print(f"\narchive: {archive.stat().st_size >> 20} MB packed, {MEGABYTES} MB unpacked")
     for theirs, ours in pairs:
         print(f"tar {theirs.seconds:.2f} s (cpu {theirs.cpu:.2f}); ours {ours.seconds:.2f} s (cpu {ours.cpu:.2f}, {ours.memory:.0f} MB)")
-    print(f"ours / tar: median {statistics.median(ratios):.2f}, best {min(ratios):.2f}, worst {max(ratios):.2f}")
+    print(f"ours / tar: {our_seconds / tar_seconds:.2f} (the fastest of each); of pairs: median {statistics.median(ratios):.2f}")
     print(f"tar, then ffmpeg for each file (from {FFMPEG_SAMPLE} files): {usual:.1f} s, {usual / our_seconds:.1f} times ours")
     print(f"peak memory of ours: {memory:.0f} MB")
-    assert statistics.median(ratios) <= MAX_RATIO
+    assert our_seconds / tar_seconds <= MAX_RATIO
     assert usual / our_seconds >= MIN_GAIN
     assert memory < MAX_MEMORY_MB
