@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from scraper.ingest import Outcome
 from scraper.models import Identity, RecordingClass, Source, class_of, is_month, time_in_name
 from scraper.reconcile import ListedFile
 from scraper.reconcile.index import NEAR
-from scraper.threads import sleeper
+from scraper.threads import Stopped, sleeper
 from scraper.tls import prove
 
 #: Answered calls that name no recording and are asked about one by one in a run: where that has never told anything, and where the PBX
@@ -43,9 +44,10 @@ class ApiWay:
         return self._desk.ucm.api is not None and self._desk.ucm.api.kind != "off"
 
     def close(self) -> None:
-        """Log out."""
+        """Log out; where somebody asked to stop, only if that needs no waiting."""
         if self._client is not None:
-            self._client.close()
+            with suppress(Stopped):
+                self._client.close()
 
     def read_calls(self, since: datetime | None, until: datetime | None) -> bool:
         """Take the call records of a window (PBX local, naive) into the catalog; whether they can say what should exist.

@@ -16,6 +16,7 @@ from scraper.errors import ConfigError
 from scraper.glance import fill_from_catalog
 from scraper.log import as_ours
 from scraper.models import Report, Source
+from scraper.threads import Stopped
 
 _GLANCE_SECONDS = 0.1
 
@@ -104,16 +105,16 @@ def _tell(log: Any, report: Report) -> None:
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None], desk: Desk) -> None:
-    """Run ``work``; when somebody asks to stop, cancel it and let it put things in order."""
-    task = asyncio.ensure_future(work)
-    stop = desk.order.stop
+    """Run ``work``; when somebody asks to stop, cancel it once and let it put things in order."""
+    task, stop, asked = asyncio.ensure_future(work), desk.order.stop, False
     while not task.done():
         await asyncio.wait({task}, timeout=_GLANCE_SECONDS)
-        if stop.is_set() and not desk.stopped:
-            desk.stopped = True
+        if stop.is_set() and not asked:
+            asked = desk.stopped = True
             task.cancel()
     try:
         await task
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Stopped):
         if not stop.is_set():
             raise
+        desk.stopped = True

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from loguru import logger
 
 from scraper.api_way import ApiWay
+from scraper.catalog import CallSource
 from scraper.desk import Desk
 from scraper.errors import SafetyStop, ScraperError, StorageError
 from scraper.lists import Lists
@@ -57,7 +58,7 @@ class Survey:
     async def _read_calls(self) -> None:
         self._desk.order.progress.phase("reading call records")
         try:
-            self.calls_current = await in_thread(self._api.read_calls, *self._calls_since_until())
+            self.calls_current = await in_thread(self._api.read_calls, *self._calls_since_until("api"))
         except StorageError:
             raise
         except ScraperError as error:
@@ -65,7 +66,7 @@ class Survey:
             self._api.failure = self._api.failure or error
             return
         if self.calls_current:
-            self._remember_calls()
+            self._remember_calls("api")
 
     async def read_lists(self) -> None:
         """The Recordings pages' lists; then the CDR page's table, where the API did not tell the calls.
@@ -106,17 +107,17 @@ class Survey:
         yield from self.lists.rows()
         yield from self._directories
 
-    def _calls_since_until(self) -> tuple[datetime | None, datetime | None]:
-        """From and to which call start (PBX local, naive) the call records are asked for."""
+    def _calls_since_until(self, source: CallSource) -> tuple[datetime | None, datetime | None]:
+        """From and to which call start (PBX local, naive) the call records of one source are asked for: the other may have told less."""
         window = self._asked.window
         if window != Window() or self._asked.everything:
             return _midnight(window.since), _midnight(window.until)
-        return self._remembered.news_since("calls-read", self._desk.catalog.newest_start(self._desk.order.ucm)), None
+        return self._remembered.news_since(f"calls-read-{source}", self._desk.catalog.newest_start(self._desk.order.ucm, source)), None
 
     async def _read_table_of_calls(self) -> None:
         """The CDR page's CSV tells of calls what the list does not: who talked, and how long. Nothing depends on it."""
         self._desk.order.progress.phase("reading call records")
-        since, until = self._calls_since_until()
+        since, until = self._calls_since_until("csv")
         try:
             await self._web.read_calls(Window(since.date() if since else None, until.date() if until else None))
         except (StorageError, SafetyStop):
@@ -124,11 +125,11 @@ class Survey:
         except ScraperError as error:
             self._note_failure("table of calls", error)
         else:
-            self._remember_calls()
+            self._remember_calls("csv")
 
-    def _remember_calls(self) -> None:
+    def _remember_calls(self, source: CallSource) -> None:
         if self._asked.window == Window():
-            self._remembered.set("calls-read", self._began.isoformat())
+            self._remembered.set(f"calls-read-{source}", self._began.isoformat())
 
     async def _read_directories(self) -> None:
         """What recapi lists; many a PBX gives no list, and is asked again only now and then."""

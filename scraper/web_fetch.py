@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from loguru import logger
 
-from scraper.errors import DiskFull, DownloadFailed, ScraperError
+from scraper.errors import DiskFull, DownloadFailed, ScraperError, StorageError
 from scraper.ingest import Ingest, MonthOf, Outcome
 from scraper.models import GapReason, Identity, RecordingClass, Source
 from scraper.reconcile import ListedFile, Obstacle, Result, Verdict, Wanted
@@ -120,11 +120,13 @@ class WebFetch:
         except DownloadFailed as error:
             if shutil.disk_usage(self._web.downloads).free < _LEAST_FREE_BYTES:
                 raise DiskFull("data_dir has no space left for the download.", remedy="Free some space where `data_dir` lies.") from error
-            if not ingest.outcome.seen and not self._desk.stopped:
+            if not ingest.outcome.seen:
                 raise
             ingest.outcome.damage = error.message
         finally:
             self._desk.enter(ingest.outcome)
+        if ingest.outcome.stopped:
+            raise asyncio.CancelledError  # the ingest saw the stop first
         if ingest.outcome.damage:
             logger.bind(action="archive-damaged").warning("The archive is damaged: {}", ingest.outcome.damage)
         return ingest.outcome
@@ -136,9 +138,12 @@ class WebFetch:
                 answer = self._web.ui.wire.latest("downloadFile")
                 self._desk.order.progress.downloaded(stream.position, answer.length if answer else None)
         except asyncio.CancelledError:
-            self._desk.stopped = True
             stream.ended("stopped")
-        await reading
+            await asyncio.wait({reading})
+            if isinstance(error := reading.exception(), StorageError):
+                raise error from None
+            raise
+        reading.result()
 
     def _take_one(self, identity: Identity, stream: GrowingDownload) -> None:
         with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:

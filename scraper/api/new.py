@@ -62,11 +62,13 @@ class NewApi:
 
     def close(self) -> None:
         """Log out, if that can be had for one call, and close every connection."""
-        if self._cookie is not None:
-            with suppress(ScraperError, NotNow, SessionOver):
-                self._say("logout", cookie=self._cookie)
+        try:
+            if self._cookie is not None:
+                with suppress(ScraperError, NotNow, SessionOver):
+                    self._say("logout", cookie=self._cookie)
+        finally:
             self._cookie = None
-        self.transport.close()
+            self.transport.close()
 
     def _sign_in(self) -> None:
         self._cookie = None

@@ -1,7 +1,7 @@
 """The catalog: what is held, what is missing, what ran. SQLAlchemy Core and Alembic; SQLite first."""
 
 from scraper.catalog.calibrations import Calibrations, CalibrationTry
-from scraper.catalog.calls import CallCounts, Calls, NamedFile, StoredCall
+from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, StoredCall
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
@@ -13,6 +13,7 @@ from scraper.catalog.runs import Run, Runs
 __all__ = [
     "CalibrationTry",
     "CallCounts",
+    "CallSource",
     "Catalog",
     "InventoryRow",
     "ListedRow",

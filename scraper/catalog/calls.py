@@ -156,10 +156,10 @@ class Calls(Database):
         with self.reading() as connection:
             return set(connection.scalars(query.having(func.count(month.distinct()) > 1)))
 
-    def newest_start(self, ucm: str) -> str | None:
-        """The newest call's start, PBX local text."""
+    def newest_start(self, ucm: str, source: CallSource) -> str | None:
+        """The start of the newest call that a source told, PBX local text."""
         with self.reading() as connection:
-            newest: str | None = connection.scalar(select(func.max(calls.c.start)).where(calls.c.ucm == ucm))
+            newest: str | None = connection.scalar(select(func.max(calls.c.start)).where(calls.c.ucm == ucm, calls.c.source == source))
         return newest
 
     def call_counts(self, ucm: str, since: date | None = None, until: date | None = None) -> CallCounts:
