@@ -109,7 +109,14 @@ def test_api_alone_that_is_shut_ends_with_its_cause(branch, fault, code):
     assert report.error["remedy"]
 
 
-@pytest.mark.xfail(strict=True, reason="S6-1: another call's files are taken for this call's")
+def test_api_alone_brings_what_only_recapis_directories_name(branch):
+    place = branch(recordings=20, api_old=True, recordfiles="mixed")
+    place.configure(web=None)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected) == (0, 20)
+    assert place.all_is_exact()
+
+
 def test_silent_calls_whose_ids_come_again_bring_no_wrong_gap_and_no_false_complete(branch):
     """AcctId restarts every month (field guide 2a), and getRecordInfosByCall then tells of the newest call that has it."""
     place = branch(recordings=20, seconds=(2.0, 40.0), months=3, recordfiles="empty", recordfiles_desc=False)

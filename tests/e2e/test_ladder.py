@@ -67,7 +67,6 @@ def test_copies_too_short_in_the_archive_give_way_to_whole_ones(branch):
     assert (place.run().exit_code, place.moved_since(mark)) == (0, [])
 
 
-@pytest.mark.xfail(strict=True, reason="S6-2: the list's size, short as well, overrules what the call's record says")
 def test_copies_that_are_short_everywhere_are_asked_for_once_more_and_kept(branch):
     place = branch(recordings=12, seconds=(8.0, 12.0), faults={"short": "0.17"})
     report = place.run()
