@@ -155,7 +155,7 @@ class Fetching:
         except _FATAL:
             raise
         except ScraperError as error:
-            await self._note_failure(Way.BULK, error)
+            await self.note_failure(Way.BULK, error)
 
     async def _climb(self, ladder: Ladder) -> None:
         while (step := ladder.next_step(_now())) is not None:
@@ -173,7 +173,7 @@ class Fetching:
         except ScraperError as error:
             verdict = _verdict(step.way, error)
             if verdict is Verdict.WAY_FAILED:
-                await self._note_failure(step.way, error)
+                await self.note_failure(step.way, error)
             if isinstance(error, _FINAL):
                 for way in {step.way} | (BROWSER_WAYS if step.way in BROWSER_WAYS else frozenset()):
                     ladder.close_way(way, _obstacle(error))
@@ -188,7 +188,8 @@ class Fetching:
         await in_thread(self._api.fetch, identity)
         return [self._downloads.result(identity)]
 
-    async def _note_failure(self, way: Way, error: ScraperError) -> None:
+    async def note_failure(self, way: Way, error: ScraperError) -> None:
+        """A way failed: note it, keep what the browser showed, and use the way no more where that would be in vain."""
         log = logger.bind(action="way-failed", way=way.value, error=error.kind)
         log.warning("Fetching by {} failed: {}", way.value, error.message)
         self._desk.failures.append(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,15 +23,24 @@ _DUE_AFTER = timedelta(hours=24)
 _CENSUSES = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """When the lists are read (aware), and how: ``whole`` to their ends; ``believed`` however short; ``forgotten``: only for a look."""
+
+    at: datetime
+    whole: bool = False
+    believed: bool = False
+    forgotten: bool = False
+
+
 class Lists:
     """One job's reading of the PBX's lists. ``read``: the pages whose lists were read to their end, or as far as they are news."""
 
-    def __init__(self, desk: Desk, web: WebWay, remembered: Remembered, began: datetime, *, everything: bool) -> None:
+    def __init__(self, desk: Desk, web: WebWay, remembered: Remembered, how: Reading) -> None:
         self._desk = desk
         self._web = web
         self._remembered = remembered
-        self._began = began
-        self._everything = everything
+        self._how = how
         self._unsure: list[ListedFile] = []
         self.read: set[RecordingClass] = set()
         for page, entry in (remembered.get("class-pages") or {}).items():
@@ -40,7 +50,7 @@ class Lists:
     def are_due(self) -> bool:
         """Whether they should be read although the call records could."""
         read_at = self._remembered.time("lists-read")
-        return self._everything or read_at is None or self._began - read_at >= _DUE_AFTER
+        return self._how.whole or read_at is None or self._how.at - read_at >= _DUE_AFTER
 
     async def read_all(self) -> None:
         """Read each page's list. Nobody knows which pages a web UI has: they are looked for now and then.
@@ -57,7 +67,8 @@ class Lists:
 
     def remember(self) -> None:
         """They were read now, and are not due for a while."""
-        self._remembered.set("lists-read", self._began.isoformat())
+        if not self._how.forgotten:
+            self._remembered.set("lists-read", self._how.at.isoformat())
 
     def rows(self, page: RecordingClass | None = None) -> Iterator[ListedFile]:
         """What a page listed, or all of them; of lists that were read in part, too."""
@@ -74,7 +85,7 @@ class Lists:
         catalog, ucm, reading = self._desk.catalog, self._desk.order.ucm, self._reading(page)
         last, enough = catalog.last_listing(ucm, page), None
         since = self._remembered.news_since("lists-read", catalog.newest_listed(ucm, last)) if last else None
-        if last and since and not self._everything:
+        if last and since and not self._how.whole:
             border = since.isoformat(sep=" ", timespec="seconds")
             enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border), border)
         found = await self._web.list_page(page, enough)
@@ -97,14 +108,15 @@ class Lists:
 
     def _is_believed(self, reading: str) -> bool:
         """Whether the list is plausible. Raises :class:`SafetyStop`; False where it is empty, and some should still be there."""
-        now = Census(self._remembered.local(self._began), self._desk.catalog.listed_days(self._desk.order.ucm, reading))
-        history = [] if self._everything else [_census(kept) for kept in self._remembered.get("censuses") or []]
+        now = Census(self._remembered.local(self._how.at), self._desk.catalog.listed_days(self._desk.order.ucm, reading))
+        history = [] if self._how.believed else [_census(kept) for kept in self._remembered.get("censuses") or []]
         if stop := safety(history, now):
             raise stop
         if not now.total and vanished(history, now):
             self._desk.report.notes.append("The PBX lists no recordings at all, though it should still have some.")
             return False
-        self._remembered.set("censuses", [_as_json(census) for census in [*history, now][-_CENSUSES:]])
+        if not self._how.forgotten:
+            self._remembered.set("censuses", [_as_json(census) for census in [*history, now][-_CENSUSES:]])
         return True
 
 

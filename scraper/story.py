@@ -26,6 +26,8 @@ from scraper.threads import in_thread
 from scraper.web_way import WebWay
 from scraper.webui.recordings_page import RecordingsPage
 
+_FIRST_FAILED = "first-archive-failed"
+
 
 async def keep_copy(desk: Desk, *, everything: bool = False) -> None:
     """Learn what should exist, and fetch what is missing. Raises what ends a job in which no way could learn or fetch anything."""
@@ -34,7 +36,7 @@ async def keep_copy(desk: Desk, *, everything: bool = False) -> None:
 
 async def only_plan(desk: Desk, *, everything: bool = False) -> None:
     """Learn what should exist, and enter into the report what a job would do about it. Raises as :func:`keep_copy`."""
-    await _with_ways(desk, Asked(desk.order.window, everything), _Story.only_plan)
+    await _with_ways(desk, Asked(desk.order.window, everything, dry=True), _Story.only_plan)
 
 
 async def fetch_these(desk: Desk, names: Iterable[str]) -> None:
@@ -107,7 +109,10 @@ class _Story:
         desk.view = View(wanted.__contains__, sum(map(self._is_held, wanted)), gone, unknown)
 
     async def _take_all_first(self) -> None:
-        """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it."""
+        """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it.
+
+        Where that failed in the last job as well, this one goes on by rows.
+        """
 
         async def total(page: RecordingsPage) -> int | None:
             return page.total
@@ -118,8 +123,11 @@ class _Story:
         except (StorageError, SafetyStop, Busy):
             raise
         except ScraperError as error:
-            self._desk.failures.append(error)
-            await self._web.give_up(error)
+            again = self._survey.remembered.get(_FIRST_FAILED)
+            self._survey.remembered.set(_FIRST_FAILED, True)
+            await self._fetching.note_failure(Way.BULK, error)
+            if not again:
+                await self._web.give_up(error)
 
     async def _plan(self) -> Plan:
         """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""

@@ -12,7 +12,7 @@ from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
 from scraper.desk import Desk
 from scraper.errors import SafetyStop, ScraperError, StorageError
-from scraper.lists import Lists
+from scraper.lists import Lists, Reading
 from scraper.models import RecordingClass, Window
 from scraper.reconcile import CalledFile, Costs, HeldFile, Inventories, KnownGap, ListedFile, Listing, Plan, Situation, Ways, make_plan
 from scraper.remembered import Remembered
@@ -22,10 +22,16 @@ from scraper.web_way import WebWay
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How far a survey goes. ``everything``: what is remembered is read again, and a list that shrank is believed."""
+    """How far a survey goes. ``everything``: what is remembered is read again. ``dry``: nothing will be done about what is found."""
 
     window: Window
     everything: bool = False
+    dry: bool = False
+
+    @property
+    def believes(self) -> bool:
+        """Whether a list that shrank is believed: somebody wants all to be read again, and has looked."""
+        return self.everything and not self.dry and self.window == Window()
 
 
 class Survey:
@@ -37,9 +43,9 @@ class Survey:
         self._web = web
         self._asked = asked
         self._began = datetime.now(UTC)
-        self._remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
+        self.remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
         self._directories: list[ListedFile] = []
-        self.lists = Lists(desk, web, self._remembered, self._began, everything=asked.everything)
+        self.lists = Lists(desk, web, self.remembered, Reading(self._began, asked.everything, asked.believes, asked.dry))
         self.calls_current = False
 
     @property
@@ -112,7 +118,7 @@ class Survey:
         window = self._asked.window
         if window != Window() or self._asked.everything:
             return _midnight(window.since), _midnight(window.until)
-        return self._remembered.news_since(f"calls-read-{source}", self._desk.catalog.newest_start(self._desk.order.ucm, source)), None
+        return self.remembered.news_since(f"calls-read-{source}", self._desk.catalog.newest_start(self._desk.order.ucm, source)), None
 
     async def _read_table_of_calls(self) -> None:
         """The CDR page's CSV tells of calls what the list does not: who talked, and how long. Nothing depends on it."""
@@ -129,11 +135,11 @@ class Survey:
 
     def _remember_calls(self, source: CallSource) -> None:
         if self._asked.window == Window():
-            self._remembered.set(f"calls-read-{source}", self._began.isoformat())
+            self.remembered.set(f"calls-read-{source}", self._began.isoformat())
 
     async def _read_directories(self) -> None:
         """What recapi lists; many a PBX gives no list, and is asked again only now and then."""
-        if self._remembered.get("has-directories") is False and not self.lists.are_due:
+        if self.remembered.get("has-directories") is False and not self.lists.are_due:
             return
         try:
             self._directories = await in_thread(lambda: list(self._api.listings(frozenset(RecordingClass))))
@@ -141,12 +147,14 @@ class Survey:
             raise
         except ScraperError as error:
             logger.bind(action="directories-unread", error=error.kind).debug("recapi lists no directories")
-        self._remembered.set("has-directories", bool(self._directories))
+        self.remembered.set("has-directories", bool(self._directories))
 
     def _note_failure(self, what: str, error: ScraperError) -> None:
         logger.bind(action="account-unread", error=error.kind).warning("The PBX's {} could not be read: {}", what, error.message)
-        if error not in self._desk.failures:
-            self._desk.failures.append(error)
+        if error in self._desk.failures:  # the way was given up before
+            self._desk.report.notes.append(error.message)
+            return
+        self._desk.failures.append(error)
         self._desk.report.notes.append(f"The PBX's {what} could not be read: {error.message}")
 
 

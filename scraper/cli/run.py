@@ -84,6 +84,8 @@ def fetch(call: Invocation, files: tuple[str, ...], name: str, as_json: bool) ->
     Each is looked for over the API, then among the Recordings page's rows. The report counts these recordings only;
     exit code 0 says that all of them are held now.
     """
+    if nameless := [file for file in files if file.rpartition("/")[2] in ("", ".", "..")]:
+        raise click.UsageError(f"{nameless[0]!r} names no file.")
     settings = call.settings()
     ucms = chosen(settings, [name])
     from scraper import job
