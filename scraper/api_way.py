@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.desk import Desk
-from scraper.errors import ScraperError, UnreachableError
+from scraper.errors import ScraperError, StorageError, UnreachableError
 from scraper.ingest import Outcome
 from scraper.models import Identity, RecordingClass, Source, class_of, is_month, time_in_name
 from scraper.reconcile import ListedFile
@@ -28,6 +28,8 @@ from scraper.tls import prove
 #: names recordings in no other way, or asking has told some (field guide 2a, cdrapi).
 _FEW, _MANY = 20, 2000
 _ASKING_TELLS = "asking-tells"
+#: What is not told of a call this long after its end will not be told any more.
+_SETTLED_AFTER = timedelta(minutes=15)
 
 
 class ApiWay:
@@ -55,23 +57,26 @@ class ApiWay:
         They can't where an empty answer contradicts itself, or where no call ever names its recordings. Raises what the API raises.
         """
         desk, client = self._desk, self._open()
-        unknown = 0
+        groups = unknown = strange = 0
         for page in client.cdr_pages(since, until):
             parsed = parse_groups(page, desk.ucm.zone)
             desk.catalog.upsert_calls(desk.order.ucm, parsed.calls, "api")
-            unknown += parsed.unknown
+            groups, unknown, strange = groups + len(page), unknown + parsed.unknown, strange + len(parsed.shapes)
+        counts = desk.catalog.call_counts(desk.order.ucm)
         if unknown:
             desk.report.notes.append(f"{unknown} call records, or parts of them, were not understood; what could be read was kept.")
+        if strange or (groups and not counts.calls):
+            return self._doubt("The API's call records are of a shape that is not known.")
         if client.suspicious_zero:
-            desk.report.notes.append("The API's call records came up empty, though the PBX has calls; they are not relied on.")
-            return False
+            return self._doubt("The API's call records came up empty, though the PBX has calls.")
         if client.kind != "legacy" and not self._ask_about_silent_calls(client):
-            desk.report.notes.append(
-                "The API tells recordings by call ids that come again every month: it can't say what should exist."
-            )
-            return False
+            return self._doubt("The API does not tell which recordings all calls have.")
         counts = desk.catalog.call_counts(desk.order.ucm)
         return counts.files > 0 or counts.answered == 0
+
+    def _doubt(self, why: str) -> bool:
+        self._desk.report.notes.append(f"{why} They are not relied on for what should exist.")
+        return False
 
     def listings(self, classes: frozenset[RecordingClass]) -> Iterator[ListedFile]:
         """What recapi lists of these classes' directories, where it lists them. Raises what the API raises."""
@@ -122,25 +127,30 @@ class ApiWay:
     def _ask_about_silent_calls(self, client: Client) -> bool:
         """Some firmware leaves ``recordfiles`` empty and tells a call's recordings only when asked for them (field guide 2a).
 
-        False where the answers can't be relied on: they were another call's, for AcctId restarts every month on some devices.
+        Whether the calls' recordings are known then. They aren't where the answers were another call's (AcctId restarts every month on
+        some devices), or there were too many to ask; unless asking tells nothing, and other calls name theirs.
         """
         catalog, ucm = self._desk.catalog, self._desk.order.ucm
-        memory, reliable = CatalogMemory(catalog, self._desk.ucm.url), True
-        names_files = catalog.call_counts(ucm).files > 0
-        limit = _MANY if memory.get(_ASKING_TELLS) or not names_files else _FEW
-        repeated = catalog.repeated_acct_ids(ucm)
-        for number, call in enumerate(catalog.calls_without_files(ucm)):
-            if number == limit:
-                break
-            files = self._files_of(client, call)
-            if not files and call.acct_id in repeated:
-                reliable = names_files  # it may have some; where other calls name theirs, this one has none
-            if files is not None:
-                catalog.add_call_files(call.id, files)
-            if files and limit == _FEW:
-                memory.set(_ASKING_TELLS, "yes")
-                limit = _MANY
-        return reliable
+        memory, names_files = CatalogMemory(catalog, self._desk.ucm.url), catalog.call_counts(ucm).files > 0
+        asking_tells, repeated, unclear = memory.get(_ASKING_TELLS) is not None, catalog.repeated_acct_ids(ucm), 0
+        try:
+            for number, call in enumerate(catalog.calls_without_files(ucm)):
+                if number >= (_MANY if asking_tells or not names_files else _FEW):
+                    unclear += 1
+                    break
+                files = self._files_of(client, call)
+                unclear += not files and call.acct_id in repeated
+                if files or (files is not None and _is_over(call)):
+                    catalog.add_call_files(call.id, files)
+                if files and not asking_tells:
+                    memory.set(_ASKING_TELLS, "yes")
+                    asking_tells = True
+        except StorageError:
+            raise
+        except ScraperError as error:  # its permission is ticked by itself
+            logger.bind(action="calls-not-told", error=error.kind).info("Calls can't be asked for their recordings: {}", error.message)
+            unclear += 1
+        return not unclear or (names_files and not asking_tells)
 
     def _files_of(self, client: Client, call: StoredCall) -> list[CallFile] | None:
         """What the PBX says when it is asked for the files of a call; None where it names another call's, whatever it is asked by."""
@@ -150,6 +160,12 @@ class ApiWay:
             if own or not files:
                 return own
         return None
+
+
+def _is_over(call: StoredCall) -> bool:
+    """Whether the PBX has had time to write the call's recordings down."""
+    ended = call.end_utc or call.start_utc
+    return ended is None or datetime.now(UTC) - datetime.fromisoformat(ended) > _SETTLED_AFTER
 
 
 def _is_near(file: CallFile, call: StoredCall, zone: ZoneInfo) -> bool:

@@ -53,6 +53,8 @@ class Doubts:
             self._catalog.close_gap(identity, "archived")
             return f"{identity.path}: another way brought the same copy; it holds no more sound." if short else None
         if short and any(_seconds(came) <= _seconds(version) for version in versions if version is not came):
+            if first is not None and first.source is not source and _seconds(came) == _seconds(first):
+                self._catalog.close_gap(identity, "archived")  # other bytes, but no more sound
             return None
         self._exchange(came, first, {version.sha256 for version in versions})
         return f"{identity.path}: a better copy came; the other one is kept beside it."

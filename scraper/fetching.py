@@ -46,7 +46,17 @@ from scraper.webui.follow import GrowingDownload
 #: They end the job, whatever the way.
 _FATAL = (StorageError, SafetyStop, Busy)
 #: They end the way: asking again in this job would be in vain, or worse.
-_FINAL = (SignInError, PersonNeeded, ApiOff, ApiBlocked, CertificateUntrusted, PinMismatch, ConfigError, SessionEnded, BrowserFailed)
+FINAL: tuple[type[ScraperError], ...] = (
+    SignInError,
+    PersonNeeded,
+    ApiOff,
+    ApiBlocked,
+    CertificateUntrusted,
+    PinMismatch,
+    ConfigError,
+    SessionEnded,
+    BrowserFailed,
+)
 #: They concern one recording; the way may bring others.
 _OF_THE_RECORDING = (NotListed, NotARecording, NotUnderstood, NotAnArchive, DownloadFailed)
 _EVERY_CLASS = frozenset(RecordingClass)
@@ -91,25 +101,25 @@ class Fetching:
         for fetch in plan.fetches:
             if fetch.way is Way.BULK:
                 await self._whole_archive(fetch, listed)
-            elif fetch.way is not Way.RECAPI:  # with recapi the ladder begins by itself
-                self._desk.order.progress.phase("fetching what is missing")
-                await self._climb(Ladder(fetch.wanted, {fetch.way: self.ways[fetch.way]}))
-            left += [one for one in fetch.wanted if self._downloads.result(one.identity).verdict is not Verdict.WON]
-        if left:
-            self._desk.order.progress.phase("fetching what is missing")
-            await self.climb(left)
+                left += [one for one in fetch.wanted if self._downloads.result(one.identity).verdict is not Verdict.WON]
+            else:
+                await self.climb(fetch.wanted, fetch.way)
+        await self.climb(left)
 
-    async def climb(self, wanted: Iterable[Wanted]) -> None:
+    async def climb(self, wanted: Iterable[Wanted], first: Way | None = None) -> None:
         """Walk recordings up the ladder, and record as gaps what could not be had."""
-        self._desk.missing(await self.what_stays_missing(wanted))
+        self._desk.missing(await self.what_stays_missing(wanted, first))
 
-    async def what_stays_missing(self, wanted: Iterable[Wanted]) -> list[Gap]:
-        """Walk recordings up the ladder; what could not be had, and why."""
-        ladder = Ladder(wanted, self.ways)
+    async def what_stays_missing(self, wanted: Iterable[Wanted], first: Way | None = None) -> list[Gap]:
+        """Walk recordings up the ladder, from the way ``first`` on; what could not be had, and why."""
+        ladder = Ladder(wanted, self.ways, first=first)
+        if ladder.waiting():
+            self._desk.order.progress.phase("fetching what is missing")
         try:
             await self._climb(ladder)
         finally:  # something waits only where the job ends here
-            stopped = [one.identity for one in ladder.waiting() if self._desk.catalog.gap_of(one.identity) is None]
+            catalog, waiting = self._desk.catalog, [one.identity for one in ladder.waiting()]
+            stopped = [identity for identity in waiting if catalog.gap_of(identity) is None and not catalog.is_archived(identity)]
             self._desk.missing(Gap(identity, _STOPPED.reason, _STOPPED.detail, _STOPPED.remedy) for identity in stopped)
         return [self._with_older_reason(gap) for gap in ladder.gaps()]
 
@@ -174,7 +184,7 @@ class Fetching:
             verdict = _verdict(step.way, error)
             if verdict is Verdict.WAY_FAILED:
                 await self.note_failure(step.way, error)
-            if isinstance(error, _FINAL):
+            if isinstance(error, FINAL):
                 for way in {step.way} | (BROWSER_WAYS if step.way in BROWSER_WAYS else frozenset()):
                     ladder.close_way(way, _obstacle(error))
             return [Result(one.identity, verdict, _obstacle(error)) for one in step.wanted]
@@ -194,8 +204,8 @@ class Fetching:
         log.warning("Fetching by {} failed: {}", way.value, error.message)
         self._desk.failures.append(error)
         if way in BROWSER_WAYS:
-            await (self._web.give_up if isinstance(error, _FINAL) else self._web.keep_evidence)(error)
-        if isinstance(error, _FINAL) or way is Way.BULK:
+            await (self._web.give_up if isinstance(error, FINAL) else self._web.keep_evidence)(error)
+        if isinstance(error, FINAL) or way is Way.BULK:
             self._obstacles[way] = _obstacle(error)
 
     def _with_older_reason(self, gap: Gap) -> Gap:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from scraper.desk import Desk
-from scraper.errors import NotListed
+from scraper.errors import NotListed, PageNotAsExpected
 from scraper.models import RecordingClass
 from scraper.reconcile import Census, ListedFile, safety
 from scraper.reconcile.safety import vanished
@@ -34,7 +34,10 @@ class Reading:
 
 
 class Lists:
-    """One job's reading of the PBX's lists. ``read``: the pages whose lists were read to their end, or as far as they are news."""
+    """One job's reading of the PBX's lists.
+
+    ``read``: the pages whose lists were read to their end, or as far as they are news; ``failed``: those that exist and were not.
+    """
 
     def __init__(self, desk: Desk, web: WebWay, remembered: Remembered, how: Reading) -> None:
         self._desk = desk
@@ -43,6 +46,7 @@ class Lists:
         self._how = how
         self._unsure: list[ListedFile] = []
         self.read: set[RecordingClass] = set()
+        self.failed: set[RecordingClass] = set()
         for page, entry in (remembered.get("class-pages") or {}).items():
             web.class_pages[RecordingClass(page)] = Entry(*entry)
 
@@ -64,6 +68,25 @@ class Lists:
             except NotListed:
                 if page is RecordingClass.MONITOR:
                     raise
+                self._not_found(page)
+            except PageNotAsExpected as error:
+                if page is RecordingClass.MONITOR:
+                    raise
+                self._fail(page, error.message)
+
+    def _not_found(self, page: RecordingClass) -> None:
+        """A page that was there before is missed once; then it counts as taken away."""
+        if self._web.class_pages.pop(page, None) is not None:
+            self._fail(page, "The web UI does not show its page any more.")
+            self._remember_pages()
+
+    def _fail(self, page: RecordingClass, why: str) -> None:
+        self.failed.add(page)
+        self._desk.report.notes.append(f"The PBX's list of {page.value} recordings could not be read: {why}")
+
+    def _remember_pages(self) -> None:
+        entries = {known.value: [entry.route, entry.label] for known, entry in self._web.class_pages.items()}
+        self._remembered.set("class-pages", entries)
 
     def remember(self) -> None:
         """They were read now, and are not due for a while."""
@@ -89,11 +112,9 @@ class Lists:
             border = since.isoformat(sep=" ", timespec="seconds")
             enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border), border)
         found = await self._web.list_page(page, enough)
-        if self._web.class_pages:
-            entries = {known.value: [entry.route, entry.label] for known, entry in self._web.class_pages.items()}
-            self._remembered.set("class-pages", entries)
+        self._remember_pages()
         if not found.whole:
-            self._desk.report.notes.append(f"The PBX's list of {page.value} recordings is not as long as it says.")
+            self._fail(page, "It is not as long as it says.")
             self._unsure += map(listed_file, found.rows)
             return
         rows = found.rows

@@ -69,7 +69,7 @@ class _Story:
         if self._desk.archived_before == 0 and self._web.is_configured and self._asked.window == Window():
             await self._take_all_first()
         plan = await self._plan()
-        self._desk.known = plan.expected_known
+        self._desk.known = self._survey.knows(plan)
         self._desk.missing(plan.to_record)
         for identity in plan.withdrawn:
             self._desk.catalog.close_gap(identity, "withdrawn")
@@ -79,6 +79,7 @@ class _Story:
             again = self._survey.plan(self._fetching.ways, self._costs())
             await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
         self._raise_if_all_failed()
+        self._survey.remember(plan)
         await self._calibrate()
         if self._asked.window != Window():
             self._desk.view = _of_plan(self._survey.plan(self._fetching.ways))
@@ -86,7 +87,7 @@ class _Story:
     async def only_plan(self) -> None:
         plan = await self._plan()
         self._raise_if_all_failed()
-        self._desk.known = plan.expected_known
+        self._desk.known = self._survey.knows(plan)
         self._desk.view = _of_plan(plan)
         self._desk.report.plan = render(plan)
         self._desk.report.gaps = list(plan.gaps)
@@ -96,7 +97,6 @@ class _Story:
         wanted = {identity for name in names for identity in self._identities(name)}
         known = {identity for identity in wanted if identity.month in desk.catalog.months_of(identity.ucm, identity.klass, identity.name)}
         missing = [identity for identity in wanted if not self._is_held(identity)]
-        desk.order.progress.phase("fetching")
         gaps = await self._fetching.what_stays_missing(
             Wanted(identity, frozenset(ways) - {Way.BULK}, 0, None, listed=True) for identity in missing
         )
@@ -132,7 +132,7 @@ class _Story:
     async def _plan(self) -> Plan:
         """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""
         await self._survey.ask_api()
-        if self._survey.calls_current and not self._survey.lists.are_due:
+        if self._survey.calls_tell_all and not self._survey.lists.are_due:
             plan = self._survey.plan(self._fetching.ways, self._costs())
             if not any(fetch.way in BROWSER_WAYS for fetch in plan.fetches):
                 return plan

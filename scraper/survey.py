@@ -11,7 +11,8 @@ from loguru import logger
 from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
 from scraper.desk import Desk
-from scraper.errors import SafetyStop, ScraperError, StorageError
+from scraper.errors import PermissionMissing, SafetyStop, ScraperError, StorageError
+from scraper.fetching import FINAL
 from scraper.lists import Lists, Reading
 from scraper.models import RecordingClass, Window
 from scraper.reconcile import CalledFile, Costs, HeldFile, Inventories, KnownGap, ListedFile, Listing, Plan, Situation, Ways, make_plan
@@ -53,6 +54,22 @@ class Survey:
         """Whether any account of what exists could be read."""
         return self.calls_current or bool(self.lists.read)
 
+    @property
+    def calls_tell_all(self) -> bool:
+        """Whether the call records alone can say what is new: they could be read, and named all that the lists showed last."""
+        return self.calls_current and self.remembered.get("calls-name-all") is not False
+
+    def knows(self, plan: Plan) -> bool:
+        """Whether the plan's account of what should exist can be complete: call records, or every page's list, were read."""
+        return plan.expected_known and (self.calls_current or not self.lists.failed)
+
+    def remember(self, plan: Plan) -> None:
+        """The plan is carried out: what it was made of need not be read again so soon."""
+        if RecordingClass.MONITOR in self.lists.read or not self._web.is_configured:
+            self.lists.remember()
+        if self.calls_current and self.lists.read:
+            self.remembered.set("calls-name-all", plan.tally.unexpected == 0)
+
     async def ask_api(self) -> None:
         """Call records and recapi's directories, over the API; what fails there is noted and ends that way."""
         if not self._api.is_configured:
@@ -69,7 +86,8 @@ class Survey:
             raise
         except ScraperError as error:
             self._note_failure("call records", error)
-            self._api.failure = self._api.failure or error
+            if isinstance(error, FINAL) and not isinstance(error, PermissionMissing):  # recapi may be permitted
+                self._api.failure = self._api.failure or error
             return
         if self.calls_current:
             self._remember_calls("api")
@@ -91,8 +109,6 @@ class Survey:
             else:
                 if not self.calls_current:
                     await self._read_table_of_calls()
-        if RecordingClass.MONITOR in self.lists.read or not self._web.is_configured:
-            self.lists.remember()
 
     def plan(self, ways: Ways, costs: Costs | None = None) -> Plan:
         """What to do about the difference between what exists and what is held."""

@@ -87,7 +87,10 @@ def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, w
     if quarantined:
         values |= {"quarantine_path": quarantined.path, "source_sha256": quarantined.source_sha256}
     if found is None:
-        if not (gone and _closed_as_gone(connection, gap.identity)):
+        closed = _closed_as_gone(connection, gap.identity) if gone else None
+        if closed is not None:  # said once more: it is asked for less and less often
+            connection.execute(gaps.update().where(gaps.c.id == closed).values(last_seen=when, attempts=gaps.c.attempts + 1))
+        else:
             key = identity_columns(gap.identity)
             connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=1, gone_at=when if gone else None))
         return
@@ -105,8 +108,10 @@ def _is(identity: Identity) -> ColumnElement[bool]:
     return and_(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
 
 
-def _closed_as_gone(connection: Connection, identity: Identity) -> bool:
-    return connection.scalar(select(gaps.c.id).where(_is(identity), gaps.c.closed_as == "gone").limit(1)) is not None
+def _closed_as_gone(connection: Connection, identity: Identity) -> int | None:
+    query = select(gaps.c.id).where(_is(identity), gaps.c.closed_as == "gone").order_by(gaps.c.id.desc()).limit(1)
+    found: int | None = connection.scalar(query)
+    return found
 
 
 def _between(earlier: str, later: str) -> timedelta:

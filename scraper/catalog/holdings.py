@@ -16,6 +16,8 @@ from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, utc
 _PAGE = 1000
 _KEY = ("ucm", "class", "month", "name")
 _CLASSES = {klass.value: klass for klass in RecordingClass}
+#: What an open gap may hold against a copy; any other says only that it did not arrive, and is settled by its being there.
+_DOUBTS = {GapReason.TOO_SHORT.value, GapReason.CORRUPT.value, GapReason.UNDECODABLE.value}
 _SOURCES = {source.value: source for source in Source}
 
 
@@ -67,7 +69,7 @@ class Holdings(Database):
         with self.reading() as connection:
             for klass, month, name, size, source, reason in connection.execution_options(yield_per=_PAGE).execute(query):
                 tried = _SOURCES[source] if reason == GapReason.TOO_SHORT.value else None
-                yield Holding(_CLASSES[klass], month, name, size, reason is not None, tried)
+                yield Holding(_CLASSES[klass], month, name, size, reason in _DOUBTS, tried)
 
     def remembered_gaps(self, ucm: str) -> Iterator[RememberedGap]:
         """Open gaps, and those closed as gone."""

@@ -100,19 +100,31 @@ class _Rung:
 
 
 class Ladder:
-    """The gaps of one run. ``paces``: the least time between two requests of a way; a batch takes ``batch_rows`` of one class."""
+    """The gaps of one run. ``first``: the way to begin with, be it not the lowest; a batch takes ``batch_rows`` of one class.
 
-    def __init__(self, wanted: Iterable[Wanted], ways: Ways, *, paces: Mapping[Way, timedelta] | None = None, batch_rows: int = 50) -> None:
+    ``paces``: the least time between two requests of a way.
+    """
+
+    def __init__(
+        self,
+        wanted: Iterable[Wanted],
+        ways: Ways,
+        *,
+        first: Way | None = None,
+        paces: Mapping[Way, timedelta] | None = None,
+        batch_rows: int = 50,
+    ) -> None:
         self._ways = ways
         self._batch_rows = batch_rows
+        self._order = RUNGS if first is None else (first, *(way for way in RUNGS if way is not first))
         self._stranded: list[_Climber] = []
         self._rungs: dict[Way, _Rung] = {}
-        for way in RUNGS:
+        for way in self._order:
             if way in ways:
                 floor = (paces or {}).get(way, timedelta())
                 self._rungs[way] = _Rung(way, floor, floor, ways[way].obstacle)
         for one in sorted(wanted, key=lambda one: one.identity):
-            self._climb(_Climber(one), RUNGS)
+            self._climb(_Climber(one), self._order)
 
     def next_step(self, now: datetime) -> Step | Pause | None:
         """What to do at this time; None: nothing more can be had in this run."""
@@ -187,7 +199,7 @@ class Ladder:
     def _move_on(self, rung: _Rung, climber: _Climber, why: Obstacle) -> None:
         del rung.waiting[climber.wanted.identity]
         climber.said[rung.way] = why
-        self._climb(climber, RUNGS[RUNGS.index(rung.way) + 1 :])
+        self._climb(climber, self._order[self._order.index(rung.way) + 1 :])
 
     def _climb(self, climber: _Climber, above: tuple[Way, ...]) -> None:
         climber.strikes = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -199,14 +198,6 @@ def recording(month: str, name: str) -> Recording:
         identity=Identity("office", MONITOR, month, name), path=f"office/{month}/{name}", size=1, sha256="x", source=Source.BULK,
         source_format="gsff", source_size=1, source_sha256="x", run_id="run",
     )  # fmt: skip
-
-
-def test_ten_thousand_calls_are_entered_in_less_than_two_seconds(catalog: Catalog) -> None:
-    found = calls_of(*(leg(AcctId=str(number), recordfiles=f"{number}.wav@") for number in range(10_000)))
-    for _ in range(2):
-        began = time.perf_counter()
-        assert catalog.upsert_calls("office", found, "api") == 10_000
-        assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize("style", ["month", "bare"])
