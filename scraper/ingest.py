@@ -247,7 +247,7 @@ class Ingest:
             return
         reason = GapReason(suspicion.reason)
         gap = Gap(identity, reason, suspicion.detail, _REMEDY[reason])
-        self.context.catalog.record_gap(gap, kept)
+        self.context.catalog.record_gap(gap, kept, attempt=False)
         with self._book:
             self.outcome.quarantined.append(gap)
 

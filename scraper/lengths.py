@@ -30,7 +30,7 @@ def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Ident
         why = too_short(account, one.source_size, one.frames, one.seconds)
         settled = desk.catalog.gap_of(identity) is not None or desk.catalog.was_confirmed(identity)
         if why and not settled and has_other_way(identity, one.source):
-            desk.missing([Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY)])
+            desk.catalog.record_gap(Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY), attempt=False)
             doubted.add(identity)
     return doubted
 

@@ -69,11 +69,11 @@ class _Story:
         if self._desk.archived_before == 0 and self._web.is_configured and self._asked.window == Window():
             await self._take_all_first()
         plan = await self._plan()
-        self._desk.known = self._survey.knows(plan)
         self._desk.missing(plan.to_record)
         for identity in plan.withdrawn:
             self._desk.catalog.close_gap(identity, "withdrawn")
         await self._fetching.carry_out(plan, self._survey.lists.rows)
+        self._desk.known = self._survey.knows(plan)  # only now: a job that ends before has not counted what it did not reach
         if short := doubt_short_ones(self._desk, self._began, self._fetching.has_other_way):
             logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
             again = self._survey.plan(self._fetching.ways, self._costs())

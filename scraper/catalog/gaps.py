@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 
@@ -54,20 +54,20 @@ class Gaps(Database):
         """What was closed this way, oldest first."""
         return self._gaps(and_(gaps.c.ucm == ucm, gaps.c.closed_as == closed_as))
 
-    def record_gap(self, gap: Gap, quarantined: Quarantined | None = None, *, at: datetime | None = None) -> None:
-        """Note that a recording is (still) missing, and why.
+    def record_gap(self, gap: Gap, quarantined: Quarantined | None = None, *, at: datetime | None = None, attempt: bool = True) -> None:
+        """Note that a recording is (still) missing, and why. ``attempt``: all was tried to get it; else only this is known so far.
 
         ``gone`` said twice, :data:`GONE_CONFIRMED_AFTER` apart, closes the gap; what was closed so isn't opened by being said again.
         """
         with self.transaction() as connection:
-            _record(connection, gap, quarantined, utc(at or datetime.now(UTC)) or now())
+            _record(connection, gap, quarantined, _Note(utc(at or datetime.now(UTC)) or now(), int(attempt)))
 
     def record_gaps(self, found: Iterable[Gap]) -> None:
         """The same for many, in one transaction."""
-        when = now()
+        note = _Note(now(), 1)
         with self.transaction() as connection:
             for gap in found:
-                _record(connection, gap, None, when)
+                _record(connection, gap, None, note)
 
     def close_gap(self, identity: Identity, as_: ClosedAs) -> bool:
         """Close the open gap of a recording; whether there was one."""
@@ -80,7 +80,15 @@ class Gaps(Database):
             return [gap_of(row) for row in connection.execute(select(gaps).where(condition).order_by(gaps.c.id)).mappings()]
 
 
-def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, when: str) -> None:
+class _Note(NamedTuple):
+    """When a gap is noted (UTC text), and how many attempts that stands for."""
+
+    when: str
+    attempts: int
+
+
+def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, note: _Note) -> None:
+    when, attempts = note
     found = connection.execute(select(gaps).where(_is(gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
     gone = gap.reason is GapReason.GONE
     values = {"reason": gap.reason.value, "detail": gap.detail, "remedy": gap.remedy, "last_seen": when}
@@ -89,10 +97,10 @@ def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, w
     if found is None:
         closed = _closed_as_gone(connection, gap.identity) if gone else None
         if closed is not None:  # said once more: it is asked for less and less often
-            connection.execute(gaps.update().where(gaps.c.id == closed).values(last_seen=when, attempts=gaps.c.attempts + 1))
+            connection.execute(gaps.update().where(gaps.c.id == closed).values(last_seen=when, attempts=gaps.c.attempts + attempts))
         else:
             key = identity_columns(gap.identity)
-            connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=1, gone_at=when if gone else None))
+            connection.execute(gaps.insert().values(**key, **values, first_seen=when, attempts=attempts, gone_at=when if gone else None))
         return
     first_gone = found["gone_at"] if gone else None
     confirmed = first_gone is not None and _between(first_gone, when) >= GONE_CONFIRMED_AFTER
@@ -100,7 +108,7 @@ def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, w
     connection.execute(
         gaps.update()
         .where(gaps.c.id == found["id"])
-        .values(**values, **closing, attempts=found["attempts"] + 1, gone_at=(first_gone or when) if gone else None)
+        .values(**values, **closing, attempts=found["attempts"] + attempts, gone_at=(first_gone or when) if gone else None)
     )
 
 

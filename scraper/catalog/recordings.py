@@ -162,7 +162,8 @@ class Recordings(Database):
         first = select(func.count()).where(mine, recordings.c.suffix == "").scalar_subquery()
         doubted = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well(first=True)).scalar_subquery()
         size = select(func.coalesce(func.sum(recordings.c.size), 0)).where(mine).scalar_subquery()
-        gone = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_as == "gone", ~_archived_as_well()).scalar_subquery()
+        lost = select(gaps.c["class"], gaps.c.month, gaps.c.name).where(gaps.c.ucm == ucm, gaps.c.closed_as == "gone", ~_archived_as_well())
+        gone = select(func.count()).select_from(lost.where(~_open_as_well()).distinct().subquery()).scalar_subquery()
         with self.reading() as connection:
             row = connection.execute(select(first - doubted, gone, size)).one()
             return Totals(int(row[0]), int(row[1]), int(row[2]))
@@ -170,6 +171,13 @@ class Recordings(Database):
 
 def _is(identity: Identity) -> ColumnElement[bool]:
     return and_(*(recordings.c[name] == value for name, value in identity_columns(identity).items()))
+
+
+def _open_as_well() -> ColumnElement[bool]:
+    """Whether a gap's recording has an open gap, too: it came up again."""
+    other = gaps.alias()
+    same = and_(*(other.c[name] == gaps.c[name] for name in _KEY), other.c.closed_at.is_(None))
+    return select(other.c.id).where(same).correlate(gaps).exists()
 
 
 def _archived_as_well(*, first: bool = False) -> ColumnElement[bool]:

@@ -148,7 +148,7 @@ def test_what_is_no_sound_goes_to_quarantine_and_is_a_gap(shop: Any, make: Any, 
     assert note["size"] == len(body)
 
 
-def test_the_same_bad_bytes_are_kept_once_and_counted_each_time(shop: Any, make: Any) -> None:
+def test_the_same_bad_bytes_are_kept_once_and_open_one_gap(shop: Any, make: Any) -> None:
     data = make.tgz([make.member("2026-02/a.wav", b"<html>")])
     for _ in range(3):
         assert len(shop.ingest(data).quarantined) == 1
