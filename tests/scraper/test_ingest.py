@@ -154,7 +154,7 @@ def test_the_same_bad_bytes_are_kept_once_and_open_one_gap(shop: Any, make: Any)
         assert len(shop.ingest(data).quarantined) == 1
     assert len([path for path in (shop.folder / "quarantine").rglob("*") if path.is_file()]) == 2
     (row,) = shop.catalog.open_gaps(make.UCM)
-    assert row.attempts == 3
+    assert row.attempts == 0
 
 
 def test_a_gap_that_is_archived_is_closed(shop: Any, make: Any) -> None:
