@@ -29,7 +29,7 @@ from scraper.tls import prove
 _FEW, _MANY = 20, 2000
 _ASKING_TELLS = "asking-tells"
 #: What is not told of a call this long after its end will not be told any more.
-_SETTLED_AFTER = timedelta(minutes=15)
+_SETTLED_AFTER = timedelta(hours=2)
 
 
 class ApiWay:

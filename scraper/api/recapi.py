@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from scraper.api.calls import Calls
 from scraper.api.memory import Memory
-from scraper.errors import AnswerNotAsExpected, GoneAtPbx, NotListed, NotUnderstood
+from scraper.errors import GoneAtPbx, NotListed, NotUnderstood
 from scraper.models import RecordingClass, is_month
 
 #: What can't stand in a name: several names are joined by ``@``, and folders are ours to choose.
@@ -58,7 +58,7 @@ class Recordings:
         :class:`NotListed` where only the bare name could be tried.
         """
         if not name or _UNASKABLE.search(name) or name in (".", ".."):
-            raise AnswerNotAsExpected("The recording's name can't be asked for over the API.")
+            raise NotListed("The recording's name can't be asked for over the API.")
         month = month if month and is_month(month) else None
         misses: list[GoneAtPbx | NotUnderstood] = []
         for form in self._forms(name, month, klass):

@@ -182,11 +182,19 @@ class Ladder:
         return [climber.wanted for rung in self._rungs.values() for climber in rung.waiting.values()]
 
     def _next_of(self, rung: _Rung) -> tuple[Wanted, ...]:
-        first = next(iter(rung.waiting.values())).wanted
+        first = self._candidate(rung).wanted
         if rung.way is not Way.BATCH:
             return (first,)
         same = [climber.wanted for climber in rung.waiting.values() if climber.wanted.identity.klass is first.identity.klass]
         return tuple(same[: self._batch_rows])
+
+    @staticmethod
+    def _candidate(rung: _Rung) -> _Climber:
+        """The first that waits; after a failure of the way, the last that it has not failed at: a way that lives shows it there."""
+        if not rung.failures:
+            return next(iter(rung.waiting.values()))
+        waiting = list(rung.waiting.values())
+        return next((climber for climber in reversed(waiting) if not climber.strikes), waiting[0])
 
     def _strike(self, rung: _Rung, climber: _Climber, why: Obstacle) -> None:
         """The way failed at this recording: the others come first next time, and it climbs on if that happens again."""

@@ -54,6 +54,23 @@ def test_what_recapi_lacks_goes_into_one_batch_then_row_by_row() -> None:
     assert reasons(ladder.gaps()) == [GapReason.CORRUPT] * 2
 
 
+def test_recordings_at_which_a_way_breaks_do_not_keep_it_from_the_others() -> None:
+    ladder = Ladder([wanted(n, ways=frozenset({Way.RECAPI})) for n in range(12)], OPEN)
+    won = set()
+    while (step := ladder.next_step(NOW)) is not None:
+        assert isinstance(step, Step)
+        number = int(step.wanted[0].identity.name[:3])
+        failed = number < BREAKS_AFTER
+        ladder.record(step.way, [Result(step.wanted[0].identity, *((Verdict.WAY_FAILED, DOWN) if failed else (Verdict.WON, None)))], NOW)
+        won |= set() if failed else {number}
+    assert won == set(range(BREAKS_AFTER, 12))
+
+
+def test_a_ladder_may_begin_higher_and_comes_to_the_lower_rungs_after_that() -> None:
+    ladder = Ladder([wanted(1)], OPEN, first=Way.ROW)
+    assert answer(ladder, dict.fromkeys(RUNGS, (Verdict.FAILED, HALF))) == [Way.ROW, Way.RECAPI, Way.BATCH]
+
+
 def test_a_batch_takes_no_more_rows_than_it_may() -> None:
     ladder = Ladder([wanted(n, ways=frozenset({Way.BATCH})) for n in range(5)], OPEN, batch_rows=2)
     assert answer(ladder, {Way.BATCH: (Verdict.WON, None)}) == [Way.BATCH] * 3
