@@ -14,7 +14,7 @@ from converters.interface import FileSource
 from scraper.api_way import ApiWay
 from scraper.calibration import Calibration
 from scraper.desk import Desk, View
-from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError
+from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError, WebUiError
 from scraper.fetching import Fetching
 from scraper.lengths import doubt_short_ones
 from scraper.models import UNDATED, Identity, RecordingClass, Window, class_of, is_month, month_in_name
@@ -74,15 +74,15 @@ class _Story:
             self._desk.catalog.close_gap(identity, "withdrawn")
         await self._fetching.carry_out(plan, self._survey.lists.rows)
         self._desk.known = self._survey.knows(plan)  # only now: a job that ends before has not counted what it did not reach
-        if short := doubt_short_ones(self._desk, self._began, self._fetching.has_other_way):
+        if short := await in_thread(doubt_short_ones, self._desk, self._began, self._fetching.has_other_way):
             logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
-            again = self._survey.plan(self._fetching.ways, self._costs())
+            again = await self._make_plan()
             await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
         self._raise_if_all_failed()
         self._survey.remember(plan)
         await self._calibrate()
         if self._asked.window != Window():
-            self._desk.view = _of_plan(self._survey.plan(self._fetching.ways))
+            self._desk.view = _of_plan(await self._make_plan())
 
     async def only_plan(self) -> None:
         plan = await self._plan()
@@ -124,7 +124,8 @@ class _Story:
             raise
         except ScraperError as error:
             again = self._survey.remembered.get(_FIRST_FAILED)
-            self._survey.remembered.set(_FIRST_FAILED, True)
+            if isinstance(error, WebUiError):
+                self._survey.remembered.set(_FIRST_FAILED, True)
             await self._fetching.note_failure(Way.BULK, error)
             if not again:
                 await self._web.give_up(error)
@@ -133,11 +134,16 @@ class _Story:
         """Ask the API first: where call records tell what is new, and recapi can fetch it, no browser is opened."""
         await self._survey.ask_api()
         if self._survey.calls_tell_all and not self._survey.lists.are_due:
-            plan = self._survey.plan(self._fetching.ways, self._costs())
+            plan = await self._make_plan()
             if not any(fetch.way in BROWSER_WAYS for fetch in plan.fetches):
                 return plan
         await self._survey.read_lists()
-        return self._survey.plan(self._fetching.ways, self._costs())
+        return await self._make_plan()
+
+    async def _make_plan(self) -> Plan:
+        """In a thread: a million recordings take seconds, and the browser's watchdog must not wait for them."""
+        costs = replace(Costs(), browser_seconds=0) if self._web.is_open else Costs()
+        return await in_thread(self._survey.plan, self._fetching.ways, costs)
 
     async def _calibrate(self) -> None:
         """Where GSFF came and its layout is not confirmed: compare one recording with its RIFF form (field guide 4)."""
@@ -152,9 +158,6 @@ class _Story:
             came = await self._fetching.sample(wanted, sample)
             note = await in_thread(_learn, calibration, wanted, sample if came else None)
         desk.report.notes += [note] if note else []
-
-    def _costs(self) -> Costs:
-        return replace(Costs(), browser_seconds=0) if self._web.is_open else Costs()
 
     def _raise_if_all_failed(self) -> None:
         """A way that fails ends that way only; where no way could learn or fetch anything, the most telling failure ends the job."""
