@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BufferedRandom
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -16,7 +19,7 @@ from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.desk import Desk
-from scraper.errors import ScraperError, StorageError, UnreachableError
+from scraper.errors import NotARecording, ScraperError, StorageError, UnreachableError
 from scraper.ingest import Outcome
 from scraper.models import Identity, RecordingClass, Source, class_of, is_month, time_in_name
 from scraper.reconcile import ListedFile
@@ -87,9 +90,15 @@ class ApiWay:
                     yield ListedFile(klass if class_of(file.name) is RecordingClass.MONITOR else file.klass, file.month, file.name)
 
     def fetch(self, identity: Identity) -> Outcome:
-        """Fetch one recording and take it in. Raises what :meth:`scraper.api.Api.recording` raises, and the storage errors."""
+        """Fetch one recording and take it in. Raises what :meth:`scraper.api.Api.recording` raises, and the storage errors.
+
+        Where recapi knows bare names only, and several months have this one, :class:`NotARecording` for another month's recording.
+        """
         with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:
-            self.download(identity, cast(BinaryIO, file))
+            whole = cast(BufferedRandom, file)
+            self.download(identity, whole)
+            if self._is_of_another_month(identity, whole):
+                raise NotARecording("The PBX sent another month's recording of this name.")
             outcome = self._desk.take_in(Source.RECAPI).take(identity, file)
         self._desk.enter(outcome)
         return outcome
@@ -98,6 +107,16 @@ class ApiWay:
         """Write one recording into ``file``. Raises what :meth:`scraper.api.Api.recording` raises."""
         month = identity.month if is_month(identity.month) else None
         self._open().recording(identity.name, month, identity.klass, file)
+
+    def _is_of_another_month(self, identity: Identity, file: BufferedRandom) -> bool:
+        catalog = self._desk.catalog
+        others = catalog.months_of(identity.ucm, identity.klass, identity.name) - {identity.month}
+        twins = [version for month in others for version in catalog.find_recordings(replace(identity, month=month))]
+        if not twins:
+            return False
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return any(version.source_sha256 == digest for version in twins)
 
     def _open(self) -> Client:
         """The client, signed in; what failed once in a job is not tried again."""

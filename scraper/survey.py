@@ -162,8 +162,9 @@ class Survey:
         except StorageError:
             raise
         except ScraperError as error:
-            logger.bind(action="directories-unread", error=error.kind).debug("recapi lists no directories")
-        self.remembered.set("has-directories", bool(self._directories))
+            logger.bind(action="directories-unread", error=error.kind).debug("recapi's directories could not be listed")
+        else:
+            self.remembered.set("has-directories", bool(self._directories))
 
     def _note_failure(self, what: str, error: ScraperError) -> None:
         logger.bind(action="account-unread", error=error.kind).warning("The PBX's {} could not be read: {}", what, error.message)
