@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BufferedRandom
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from loguru import logger
@@ -95,9 +95,8 @@ class ApiWay:
         Where recapi knows bare names only, and several months have this one, :class:`NotARecording` for another month's recording.
         """
         with tempfile.TemporaryFile(dir=self._desk.work_dir) as file:
-            whole = cast(BufferedRandom, file)
-            self.download(identity, whole)
-            if self._is_of_another_month(identity, whole):
+            self.download(identity, file)
+            if self._is_of_another_month(identity, file):
                 raise NotARecording("The PBX sent another month's recording of this name.")
             outcome = self._desk.take_in(Source.RECAPI).take(identity, file)
         self._desk.enter(outcome)
