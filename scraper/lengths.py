@@ -28,11 +28,14 @@ def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Ident
     for identity, account in accounts.items():
         one = stored[identity]
         why = too_short(account, one.source_size, one.frames, one.seconds)
-        settled = desk.catalog.gap_of(identity) is not None or desk.catalog.was_confirmed(identity)
-        if why and not settled and has_other_way(identity, one.source):
+        if why and has_other_way(identity, one.source) and not _is_settled(desk, identity):
             desk.catalog.record_gap(Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY), attempt=False)
             doubted.add(identity)
     return doubted
+
+
+def _is_settled(desk: Desk, identity: Identity) -> bool:
+    return desk.catalog.gap_of(identity) is not None or desk.catalog.was_confirmed(identity)
 
 
 def _accounts(desk: Desk, identities: Iterable[Identity]) -> dict[Identity, Account]:

@@ -123,8 +123,12 @@ class Calls(Database):
         return self._calls(_window(ucm, since, until), _NEWEST_FIRST)
 
     def calls_without_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
-        """Answered calls that name no recording and for which the PBX has not been asked yet: on some firmware only that tells."""
-        return self._calls(and_(_window(ucm, since, until), _ANSWERED, ~_NAMES_FILES, calls.c.asked_at.is_(None)))
+        """Answered calls that name no recording and for which the PBX has not been asked yet: on some firmware only that tells.
+
+        A leg of a call of which another leg names one is left out: who fills in one leg fills in all.
+        """
+        silent = and_(_ANSWERED, ~_NAMES_FILES, ~_session_names_files(), calls.c.asked_at.is_(None))
+        return self._calls(and_(_window(ucm, since, until), silent))
 
     def archived_files(self, ucm: str, found: Sequence[StoredCall]) -> set[tuple[RecordingClass, str, str]]:
         """Which of the recordings that these calls name are archived: (class, month, name).
@@ -205,6 +209,12 @@ def _months(call: StoredCall, file: CallFile) -> Iterable[str]:
     except ValueError:
         return (UNDATED,)
     return (UNDATED, *(f"{first + timedelta(days=days):%Y-%m}" for days in (-1, 0, 31)))
+
+
+def _session_names_files() -> ColumnElement[bool]:
+    other = calls.alias()
+    same = and_(other.c.ucm == calls.c.ucm, other.c.session == calls.c.session, calls.c.session != "")
+    return select(call_files.c.id).join(other, other.c.id == call_files.c.call_id).where(same).correlate(calls).exists()
 
 
 def _told_better() -> ColumnElement[bool]:

@@ -140,12 +140,12 @@ def test_a_call_of_the_table_is_not_told_again_once_the_api_tells_it(catalog: Ca
 
 def test_counts_tell_the_answered_calls_that_name_no_recording(catalog: Catalog) -> None:
     legs = [
-        leg(), leg(AcctId="8", recordfiles=""), leg(AcctId="9", recordfiles="", billsec="0", disposition="NO ANSWER"),
-        leg(AcctId="10", recordfiles="", disposition="已接听"),
+        leg(), leg(AcctId="8", recordfiles="", session="b"), leg(AcctId="9", recordfiles="", billsec="0", disposition="NO ANSWER"),
+        leg(AcctId="10", recordfiles="", disposition="已接听", session="c"), leg(AcctId="11", recordfiles=""),
     ]  # fmt: skip
     catalog.upsert_calls("office", calls_of(*legs), "api")
-    assert catalog.call_counts("office") == CallCounts(calls=4, answered=3, answered_without_files=2, files=1)
-    assert [stored.acct_id for stored in catalog.calls_without_files("office")] == ["8", "10"]
+    assert catalog.call_counts("office") == CallCounts(calls=5, answered=4, answered_without_files=3, files=1)
+    assert [stored.acct_id for stored in catalog.calls_without_files("office")] == ["8", "10"]  # of 11's call another leg names one
 
 
 def test_a_call_that_was_asked_about_is_not_asked_about_again(catalog: Catalog) -> None:
