@@ -30,7 +30,7 @@ from scraper.tls import prove
 #: Answered calls that name no recording and are asked about one by one in a run: where that has never told anything, and where the PBX
 #: names recordings in no other way, or asking has told some (field guide 2a, cdrapi).
 _FEW, _MANY = 20, 2000
-_ASKING_TELLS = "asking-tells"
+_ASKING_TELLS, _ASKING_MISLEADS = "asking-tells", "asking-misleads"
 #: What is not told of a call this long after its end will not be told any more.
 _SETTLED_AFTER = timedelta(hours=2)
 
@@ -157,7 +157,8 @@ class ApiWay:
                     unclear += 1
                     break
                 files = self._files_of(client, call)
-                unclear += not files and call.acct_id in repeated
+                if not files and call.acct_id in repeated and (asking_tells or not names_files):
+                    memory.set(_ASKING_MISLEADS, "yes")
                 if files or (files is not None and _is_over(call)):
                     catalog.add_call_files(call.id, files)
                 if files and not asking_tells:
@@ -168,6 +169,8 @@ class ApiWay:
         except ScraperError as error:  # its permission is ticked by itself
             logger.bind(action="calls-not-told", error=error.kind).info("Calls can't be asked for their recordings: {}", error.message)
             unclear += 1
+        if memory.get(_ASKING_MISLEADS):  # it won't be asked about these again
+            return False
         return not unclear or (names_files and not asking_tells)
 
     def _files_of(self, client: Client, call: StoredCall) -> list[CallFile] | None:

@@ -158,7 +158,7 @@ class Calibration:
         found = recognise(source.read(0, MAX_BYTES), known)
         if isinstance(verdict, Contradiction) and found and found.layout:
             verdict = Undecided(f"{verdict.detail}; its layout was confirmed before, so that these may be two recordings")
-        if isinstance(verdict, Contradiction) and form.recording is None and self._catalog.newest_from_gsff(self._ucm, among=1):
+        if isinstance(verdict, Contradiction) and form.recording is None and self._catalog.newest_from_gsff(self._ucm, among=_AMONG):
             verdict = Undecided(f"{verdict.detail}; others decode, so that this form may be damaged")
         header = int((layout or believed or f"gsff/{CLAIMED_HEADER}").split("/")[1])
         head = source.read(0, min(header, MAX_BYTES))

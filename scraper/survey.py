@@ -65,7 +65,7 @@ class Survey:
 
     def remember(self, plan: Plan) -> None:
         """The plan is carried out: what it was made of need not be read again so soon."""
-        if RecordingClass.MONITOR in self.lists.read or not self._web.is_configured:
+        if not self.lists.failed and (RecordingClass.MONITOR in self.lists.read or not self._web.is_configured):
             self.lists.remember()
         if self.calls_current and self.lists.read:
             self.remembered.set("calls-name-all", plan.tally.unexpected == 0)
