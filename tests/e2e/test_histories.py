@@ -238,7 +238,7 @@ def test_stop_while_a_recording_is_filed_leaves_no_gap_on_it(alone):
     report = job.run(order)
     assert (report.status, report.exit_code) == ("stopped", 3)
     assert report.recordings.archived == len(place.archived()) == 1
-    assert place.adds_up(report)
+    assert report.recordings.expected is None  # what it did not reach is not counted
     assert place.run().exit_code == 0
     assert place.all_is_exact()
 
