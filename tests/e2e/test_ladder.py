@@ -121,6 +121,23 @@ def test_api_alone_that_sends_nonsense_archives_nothing_of_it_and_says_why(branc
     assert {path: archived.get(path) for path in held} == held
 
 
+# --- rows ---
+
+
+@pytest.mark.parametrize("instead", ["html*2", "json*1", "empty*1"])
+def test_row_that_yields_something_else_at_first_comes_in_this_run_or_the_next(office, instead):
+    place = office(recordings=12, today=None, faults={"missing_from_archive": "0.17", "single_instead": instead})
+    report = place.run()
+    assert place.adds_up(report)
+    assert report.recordings.archived + len(report.gaps) == 12
+    assert report.exit_code == (3 if report.gaps else 0)
+    if instead.startswith("html"):  # too fast: after a pause it comes
+        assert report.gaps == []
+    later = place.run()
+    assert (later.exit_code, later.recordings.archived) == (0, 12)
+    assert place.all_is_exact()
+
+
 # --- stopped and killed on the ladder ---
 
 
