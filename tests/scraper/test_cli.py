@@ -248,7 +248,7 @@ def test_the_archive_commands_tell_what_an_ingest_brought(call: Call, make: Any,
     assert header.split() == ["UCM", "LENGTH", "SIZE", "RECORDING"]
     assert rows[2].split() == ["one", "0.5", "s", "8.0", "kB", f"2026-02/{make.name(2)}"]
     (gap,) = [json.loads(line) for line in call("gaps", "--json").stdout.splitlines()]
-    assert (gap["reason"], gap["attempts"]) == ("undecodable", 1)
+    assert (gap["reason"], gap["attempts"]) == ("undecodable", 0)
     assert "undecodable (1)" in call("gaps", "--all").stdout
     assert json.loads(call("runs", "--json").stdout)["trigger"] == "ingest"
     assert re.search(r"one\s+ingest\s+gaps\s+3\s+3\s+3\s+1", call("runs").stdout)

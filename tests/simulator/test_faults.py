@@ -258,12 +258,12 @@ def test_spoilt_recordings_differ_from_what_they_were(pbx, body):
     assert all(abs(len(after[name]) - sizes[body](name)) <= 2 for name in changed)
 
 
-@pytest.mark.parametrize("body", ["noise", "short"])
-def test_recordings_spoilt_in_archives_are_whole_elsewhere(start, body):
+@pytest.mark.parametrize("fault", ["noise_in_archive", "short_in_archive"])
+def test_recordings_spoilt_in_archives_are_whole_elsewhere(start, fault):
     pbx = start(gsff="none")
     pbx.sign_in()
     pbx.page_cookies()
-    pbx.state.faults.set(f"{body}_in_archive", 0.25)
+    pbx.state.faults.set(fault, 0.25)
     packed = members(pbx.archive().content)
     single = {name: pbx.get("downloadFile", type="voice_recording", data=name).content for name in packed}
     assert sum(packed[name] != single[name] for name in packed) == 3
