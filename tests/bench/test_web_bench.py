@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,15 @@ def configured(folder: Path, ucm: Simulator) -> list[str]:
     return [sys.executable, "-m", "scraper", "--config", str(folder / "config.yaml")]
 
 
+def emptied(folder: Path, ucm: Simulator) -> list[str]:
+    """The archive and its catalog are gone, so that all is fetched again; the web session is kept."""
+    for name in ("recordings", "work"):
+        shutil.rmtree(folder / "data" / name, ignore_errors=True)
+    for file in (folder / "data").glob("catalog.db*"):
+        file.unlink()
+    return configured(folder, ucm)
+
+
 def seconds_to(action: str, ucm: Simulator, command: list[str]) -> float:
     """From the command's start until the PBX is asked for ``action``."""
     before, started = ucm.state.count(action), time.monotonic()
@@ -51,7 +61,7 @@ def seconds_to(action: str, ucm: Simulator, command: list[str]) -> float:
 def test_download_starts_within_three_seconds_beyond_packing(tmp_path):
     with Simulator(pack_seconds=PACK_SECONDS) as ucm:
         fresh = [seconds_to("downloadFile", ucm, configured(tmp_path / f"{n}", ucm)) - PACK_SECONDS for n in range(ROUNDS)]
-        kept = [seconds_to("downloadFile", ucm, configured(tmp_path / "0", ucm)) - PACK_SECONDS for _ in range(ROUNDS)]
+        kept = [seconds_to("downloadFile", ucm, emptied(tmp_path / "0", ucm)) - PACK_SECONDS for _ in range(ROUNDS)]
     print(f"\nfrom start to the download, beyond packing: {median(fresh):.1f} s signing in, {median(kept):.1f} s kept session")
     assert max(median(fresh), median(kept)) <= FIRST_BYTE_SECONDS
 
