@@ -8,7 +8,7 @@ import re
 import shutil
 import string
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -176,6 +176,80 @@ def cron(value: str) -> str:
     """Five fields."""
     if len(value.split()) != 5:
         raise problem("must have five fields: minute, hour, day of month, month, day of week")
+    return value
+
+
+def duration(value: str) -> str:
+    """A number of minutes, hours or days: ``30m``, ``6h``, ``1d``; at least a minute."""
+    seconds_of(value)
+    return value
+
+
+def seconds_of(value: str) -> float:
+    """The seconds of a :func:`duration`."""
+    found = re.fullmatch(r"([1-9][0-9]{0,4})\s*([mhd])", value.strip())
+    if not found:
+        raise problem("must be an interval such as 30m, 6h or 1d")
+    return int(found[1]) * {"m": 60.0, "h": 3600.0, "d": 86400.0}[found[2]]
+
+
+def quiet_hours(value: list[str]) -> list[str]:
+    """Spans such as ``08:00-18:00`` and ``mon-fri 08:00-18:00``; one may go over midnight."""
+    day, time = r"(?:mon|tue|wed|thu|fri|sat|sun)", r"(?:[01]\d|2[0-3]):[0-5]\d"
+    if not all(re.fullmatch(rf"(?:{day}(?:-{day})? )?{time}-{time}", span) for span in value):
+        raise problem("must be spans such as 08:00-18:00 or mon-fri 08:00-18:00")
+    return value
+
+
+def listen(value: str) -> str:
+    """``HOST:PORT``, where the host is an address or ``localhost``."""
+    host, port = address_of(value)
+    if host != "localhost":
+        try:
+            ip_address(host)
+        except ValueError:
+            raise problem("must be ADDRESS:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8443") from None
+    if not 0 <= port <= 65535:
+        raise problem("has a port beyond 65535")
+    return value
+
+
+def address_of(value: str) -> tuple[str, int]:
+    """(host, port) of a :func:`listen`; port 0 is one that is free."""
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise problem("must be ADDRESS:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8443")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(value: str) -> bool:
+    """Whether nobody but this machine reaches a :func:`listen`."""
+    host, _ = address_of(value)
+    return host == "localhost" or ip_address(host).is_loopback
+
+
+def networks(value: list[str]) -> list[str]:
+    """Addresses, or networks such as 10.0.0.0/8."""
+    for one in value:
+        try:
+            ip_network(one)
+        except ValueError:
+            raise problem("must be addresses or networks, such as 10.0.0.1 or 10.0.0.0/8") from None
+    return value
+
+
+def token(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """A secret that can't be guessed."""
+    if len(value.get_secret_value()) < 16 and secrets_wanted(info):
+        raise problem("is too short: at least 16 characters")
+    return value
+
+
+def secret_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """An http(s) address that is a secret itself."""
+    parts = _split(value.get_secret_value())
+    if secrets_wanted(info) and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise problem("must be a URL such as https://hc.example.com/ping/ID")
     return value
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from scraper.errors import ConfigError
+from scraper.settings.base import Origin
 from scraper.settings.expand import Unexpandable, expand
 from scraper.settings.file import read_dotenv, read_text, read_yaml
-from scraper.settings.model import Origin, Settings
+from scraper.settings.model import Settings
 from scraper.settings.problems import Path, Problem, error_of, from_validation, kind_below, model_at
 from scraper.settings.simple import SECRETS, VARIABLES, default_ucm
 

@@ -10,39 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from scraper.settings import checks
-
-Origin = Literal["default", "file", "environment", "flag"]
-
-
-def _empty_if_null(value: Any) -> Any:
-    """A section whose keys are all commented out is null in YAML: it means the defaults."""
-    return {} if value is None else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _one_is_a_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _nothing_is_empty(value: Any) -> Any:
-    return [] if value is None else value
-
-
-Texts = Annotated[list[str], BeforeValidator(_one_is_a_list), BeforeValidator(_nothing_is_empty)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-FilePath = Annotated[Path, AfterValidator(checks.from_base)]
-
-
-class Section(BaseModel):
-    """A mapping whose keys are all known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from scraper.settings.base import FilePath, Origin, Seconds, Section, Texts, User, empty_if_null, lower
+from scraper.settings.serving import Admin, Hooks, Limits, Notify, Ping, Schedule, Watch
 
 
 class Store(Section):
@@ -70,14 +42,6 @@ class CatalogSettings(Section):
     )
 
 
-class Schedule(Section):
-    """When jobs start by themselves."""
-
-    cron: Annotated[str, AfterValidator(checks.cron)] = Field(
-        default="*/30 * * * *", description="Minute, hour, day of month, month, day of week."
-    )
-
-
 class Browser(Section):
     """The Chromium that the web UI is worked with."""
 
@@ -91,7 +55,7 @@ class Browser(Section):
 class Log(Section):
     """What is written to stderr."""
 
-    level: Annotated[Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    level: Annotated[Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
         default="info", description="trace, debug, info, warning or error."
     )
     format: Literal["human", "json"] = Field(default="human", description="human, or json: one object a line.")
@@ -122,34 +86,18 @@ class Labels(Section):
     download_found: Texts = Field(default=[], description="Download Search Result(s) on the CDR page.")
 
 
-class User(Section):
-    """A name with a password, which may stand in a file of its own."""
-
-    username: Annotated[str, AfterValidator(checks.not_empty)] = Field(description="The user's name.")
-    password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(
-        default=None, description="Its password. For the web UI it may be left out: a person signs in with `ucm-scraper login`."
-    )
-    password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "password", info)
-
-    @property
-    def secret(self) -> str | None:
-        """The password in plain text."""
-        return self.password.get_secret_value() if self.password else None
-
-
 class Web(User):
     """A PBX account for the web UI, with no more rights than CDR and recordings."""
 
-    labels: Annotated[Labels, BeforeValidator(_empty_if_null)] = Field(
+    labels: Annotated[Labels, BeforeValidator(empty_if_null)] = Field(
         default=Labels(), description="Additional names of buttons and menu entries, where the web UI isn't in English; each a list."
     )
     allow_actions: Annotated[Texts, AfterValidator(checks.actions)] = Field(
         default=[], description="Further /cgi actions that the guard lets through; none that deletes, removes, resets or reboots."
+    )
+    keep_alive: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Read something every five minutes, so that the session lives: auto (after a CAPTCHA), always, never.",
     )
     pack_timeout_seconds: Seconds = Field(default=3600.0, description="How long the PBX may pack its recordings.")
     stall_timeout_seconds: Seconds = Field(default=120.0, description="How long a download may stand still.")
@@ -179,11 +127,12 @@ class Ucm(Section):
     timezone: Annotated[str, AfterValidator(checks.timezone)] = Field(
         default="UTC", description="The PBX's time zone: its call times carry none."
     )
-    tls: Annotated[Tls, BeforeValidator(_empty_if_null)] = Field(
+    tls: Annotated[Tls, BeforeValidator(empty_if_null)] = Field(
         default=Tls(), description="How the PBX proves who it is; a pin alone is enough for a self-signed one."
     )
     web: Web | None = Field(default=None, description="A PBX account with no more rights than CDR and recordings.")
     api: Api | None = Field(default=None, description="A user of the HTTPS API, for what the web UI can't tell.")
+    schedule: Schedule | None = Field(default=None, description="When its jobs start by themselves, where it differs from the others.")
 
     @model_validator(mode="after")
     def _needs_a_way(self) -> Self:
@@ -213,17 +162,35 @@ class Settings(Section):
     data_dir: FilePath = Field(
         default=Path("./data"), validate_default=True, description="Catalog, kept sessions, quarantine and working files."
     )
-    store: Annotated[Store, BeforeValidator(_empty_if_null)] = Field(default=Store(), description="Where the recordings go.")
-    catalog: Annotated[CatalogSettings, BeforeValidator(_empty_if_null)] = Field(
+    store: Annotated[Store, BeforeValidator(empty_if_null)] = Field(default=Store(), description="Where the recordings go.")
+    catalog: Annotated[CatalogSettings, BeforeValidator(empty_if_null)] = Field(
         default=CatalogSettings(), description="The ledger of what was seen, stored and missed."
     )
-    schedule: Annotated[Schedule, BeforeValidator(_empty_if_null)] = Field(
+    schedule: Annotated[Schedule, BeforeValidator(empty_if_null)] = Field(
         default=Schedule(), description="When jobs start by themselves (`serve`)."
     )
-    browser: Annotated[Browser, BeforeValidator(_empty_if_null)] = Field(
+    limits: Annotated[Limits, BeforeValidator(empty_if_null)] = Field(
+        default=Limits(), description="What the service may take of the machine, the network and the PBXs."
+    )
+    admin: Annotated[Admin, BeforeValidator(empty_if_null)] = Field(
+        default=Admin(), description="The admin service: pages, JSON API, health and metrics (`serve`)."
+    )
+    hooks: Annotated[Hooks, BeforeValidator(empty_if_null)] = Field(
+        default=Hooks(), description="The listener for the PBX's CDR Real-time Output: POST /hooks/cdr/UCM (`serve`)."
+    )
+    watch: Annotated[Watch, BeforeValidator(empty_if_null)] = Field(
+        default=Watch(), description="When somebody should know that it no longer works (`serve`)."
+    )
+    notify: Annotated[Notify, BeforeValidator(empty_if_null)] = Field(
+        default=Notify(), description="Who is told, through Apprise (`serve`)."
+    )
+    ping: Annotated[Ping, BeforeValidator(empty_if_null)] = Field(
+        default=Ping(), description="A dead-man's switch: somebody who notices when the pings stop (`serve`)."
+    )
+    browser: Annotated[Browser, BeforeValidator(empty_if_null)] = Field(
         default=Browser(), description="The Chromium that the web UI is worked with."
     )
-    log: Annotated[Log, BeforeValidator(_empty_if_null)] = Field(default=Log(), description="What is written to stderr.")
+    log: Annotated[Log, BeforeValidator(empty_if_null)] = Field(default=Log(), description="What is written to stderr.")
     ucms: Annotated[dict[str, Ucm], AfterValidator(checks.ucm_names)] = Field(description="The PBXs, each under a name of your choice.")
 
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
@@ -268,4 +235,7 @@ class Settings(Section):
             for user in (ucm.web, ucm.api):
                 if user and user.secret:
                     yield user.secret
+        for secret in (self.admin.token, self.hooks.password, self.ping.url, *self.notify.urls):
+            if secret:
+                yield secret.get_secret_value()
         yield from checks.password_in_url(self.catalog.url)

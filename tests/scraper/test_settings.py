@@ -73,7 +73,9 @@ def test_the_starter_with_every_key_uncommented_is_valid_and_means_the_defaults(
     everything = loaded(tmp_path, text, UCM_WEB_PASSWORD="w", UCM_API_PASSWORD="a").model_dump()
     api = everything["ucms"]["head-office"].pop("api")
     assert (api["username"], api["kind"]) == ("cdrapi", "auto")
+    assert everything["ucms"]["head-office"].pop("schedule") == everything["schedule"]
     defaults = loaded(tmp_path, sample(), UCM_WEB_PASSWORD="w").model_dump()
+    assert defaults["ucms"]["head-office"].pop("schedule") is None
     assert defaults["ucms"]["head-office"].pop("api") is None and everything == defaults
 
 
@@ -82,6 +84,14 @@ def _is_commented_key(line: str) -> bool:
     bare = line.lstrip().removeprefix("# ").lstrip()
     models = (
         Settings,
+        settings_package.Limits,
+        settings_package.Admin,
+        settings_package.Hooks,
+        settings_package.ServerTls,
+        settings_package.Schedule,
+        settings_package.Watch,
+        settings_package.Notify,
+        settings_package.Ping,
         settings_package.Store,
         settings_package.Browser,
         settings_package.Log,
