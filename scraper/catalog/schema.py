@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -223,4 +223,42 @@ replacements = Table(
     Column("source_header", LargeBinary),
     Column("source_trailer", LargeBinary),
     Column("original_path", String),
+)
+
+#: Windows of call times that somebody wants fetched. Dates are PBX local, ``until`` exclusive.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("ucm", String, nullable=False),
+    Column("since", String, nullable=False),  # '2026-02-01'
+    Column("until", String, nullable=False),
+    Column("order", String, nullable=False),  # 'newest-first' | 'oldest-first'
+    Column("state", String, nullable=False),  # 'active' | 'paused' | 'cancelled' | 'done'
+    Column("asked_by", String, nullable=False),
+    Column("asked_at", String, nullable=False),
+    Column("ended_at", String),
+    Index(None, "ucm", "state"),
+)
+
+#: A backfill's window in pieces, each one job; together they are the window, without overlap or gap.
+backfill_slices = Table(
+    "backfill_slices",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("backfill_id", String, ForeignKey("backfills.id", ondelete="CASCADE"), nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", String, nullable=False),
+    Column("state", String, nullable=False),  # 'waiting' | 'running' | 'done' | 'failed'
+    Column("attempts", Integer, nullable=False),
+    Column("run_id", String),  # its newest job
+    Column("expected", Integer),  # as that job's report counts; null: not known
+    Column("archived", Integer),
+    Column("gone", Integer),
+    Column("open", Integer),
+    Column("detail", Text, nullable=False),  # why it failed
+    Column("started_at", String),
+    Column("ended_at", String),
+    Column("retry_at", String),  # not before
+    UniqueConstraint("backfill_id", "since"),
 )
