@@ -49,6 +49,7 @@ def fetch(order: Order, names: Sequence[str]) -> Report:
     def work(desk: Desk) -> None:
         from scraper.story import fetch_these
 
+        desk.report.partial = True
         asyncio.run(_until_stopped(fetch_these(desk, names), desk))
 
     return _job(order, work)

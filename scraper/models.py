@@ -210,6 +210,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0})
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Of a job for some recordings only, by name: it says nothing of the others.
+    partial: bool = False
     #: Of a dry run: what would be fetched, a line a way and class.
     plan: list[PlannedFetch] | None = None
     error: dict[str, str] | None = None
@@ -244,6 +246,7 @@ class Report:
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "gaps": [gap.as_report() for gap in self.gaps],
             "notes": self.notes,
+            **({"partial": True} if self.partial else {}),
             **({"plan": [line.as_report() for line in self.plan]} if self.plan is not None else {}),
             "error": self.error,
         }

@@ -64,7 +64,7 @@ def gap_lines(gaps: Iterable[Gap], shown: int | None = None) -> Iterator[str]:
 
 def doubt(runs: Iterable[Run]) -> str | None:
     """Why more may be missing than is known: the last job that asked the PBX for all, of ``runs`` (the newest first), could not tell."""
-    last = next((run for run in runs if run.trigger != Trigger.INGEST and not (run.since or run.until)), None)
+    last = next((run for run in runs if run.trigger != Trigger.INGEST and not (run.since or run.until or _is_partial(run))), None)
     if last is None:
         return "none of its last jobs asked this UCM for all that it has."
     if last.report is None:
@@ -76,6 +76,10 @@ def doubt(runs: Iterable[Run]) -> str | None:
     if last.report["recordings"]["expected"] is None:
         return f"the last run ({last.started_at}) could not tell what should exist. {' '.join(last.report['notes'])}".strip()
     return None
+
+
+def _is_partial(run: Run) -> bool:
+    return run.report is not None and "partial" in run.report
 
 
 def size(count: int) -> str:
