@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -262,3 +262,30 @@ backfill_slices = Table(
     Column("retry_at", String),  # not before
     UniqueConstraint("backfill_id", "since"),
 )
+
+#: Who did what in the admin service; rows are only added.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("ucm", String),
+    Column("detail", Text, nullable=False),
+)
+
+#: Episodes that somebody is told of once, such as a person being needed; ``ucm`` is '' where it concerns the whole service.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("ucm", String, nullable=False),
+    Column("since", String, nullable=False),
+    Column("told_at", String),
+    Column("ended_at", String),
+    Column("detail", Text, nullable=False),
+)
+#: One open notice of a kind and UCM; on PostgreSQL the migrations say the same.
+Index("uq_notices_open", notices.c.kind, notices.c.ucm, unique=True, sqlite_where=notices.c.ended_at.is_(None))
