@@ -1,0 +1,117 @@
+"""What those who watch ask the catalog: how the jobs went that asked for all, what is missing, how far back the PBX's list reaches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, func, select
+
+from scraper.catalog.database import Database
+from scraper.catalog.gaps import OpenGap, gap_of
+from scraper.catalog.schema import call_files, calls, gaps, inventory, runs
+from scraper.models import GapReason, RecordingClass, Trigger
+
+#: A job of another trigger, or of a window, never asked for all.
+_WHOLE = and_(runs.c.trigger.in_([Trigger.MANUAL.value, Trigger.SCHEDULE.value]), runs.c.since.is_(None), runs.c.until.is_(None))
+#: Reasons that say the PBX has it no more: it can't vanish again.
+_VANISHED = (GapReason.GONE.value, GapReason.NOT_LISTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A job without its report. Times are UTC text; ``status`` is ``running`` until it is finished."""
+
+    id: str
+    started_at: str
+    finished_at: str | None
+    status: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back the PBX's list of ordinary recordings reached, when it was last read to its end.
+
+    ``read_at``: UTC text; ``oldest``: the oldest call shown, PBX local text; ``before``: how many older recordings are known (from earlier
+    lists, or named by calls) and are not listed any more.
+    """
+
+    read_at: str
+    oldest: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A gap that another job may still fill, and the time of its call, PBX local text, as far as a list told it."""
+
+    name: str
+    call_time: str | None
+
+
+class Watching(Database):
+    """Questions that cost little: they are asked every few seconds."""
+
+    def whole_runs(self, ucm: str, until: str, limit: int, offset: int = 0) -> list[RunLine]:
+        """Jobs that asked for all and began by ``until`` (UTC text), the newest first."""
+        columns = [runs.c[name] for name in ("id", "started_at", "finished_at", "status", "exit_code")]
+        query = select(*columns).where(runs.c.ucm == ucm, _WHOLE, runs.c.started_at <= until)
+        ordered = query.order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit).offset(offset)
+        with self.reading() as connection:
+            return [RunLine(*row) for row in connection.execute(ordered)]
+
+    def first_run(self, ucm: str) -> str | None:
+        """When a UCM's first job began, UTC text."""
+        with self.reading() as connection:
+            first: str | None = connection.scalar(select(func.min(runs.c.started_at)).where(runs.c.ucm == ucm))
+        return first
+
+    def report_of(self, run_id: str) -> dict[str, Any] | None:
+        """The documented object of a job; None while it has none."""
+        with self.reading() as connection:
+            text = connection.scalar(select(runs.c.report).where(runs.c.id == run_id))
+        found: dict[str, Any] | None = json.loads(text) if text else None
+        return found
+
+    def gap_counts(self, ucm: str) -> dict[GapReason, int]:
+        """How many gaps are open, by reason, the most frequent first."""
+        count = func.count()
+        mine = and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None))
+        query = select(gaps.c.reason, count).where(mine).group_by(gaps.c.reason).order_by(count.desc(), gaps.c.reason)
+        with self.reading() as connection:
+            return {GapReason(reason): number for reason, number in connection.execute(query)}
+
+    def a_gap(self, ucm: str, reason: GapReason) -> OpenGap | None:
+        """The newest open gap with this reason."""
+        mine = and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), gaps.c.reason == reason.value)
+        with self.reading() as connection:
+            row = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(1)).mappings().one_or_none()
+            return gap_of(row) if row else None
+
+    def reach(self, ucm: str, reading: str) -> Reach | None:
+        """What the reading that last came to the list's end says of how far back the list reaches; None where it showed no times."""
+        shown = and_(inventory.c.ucm == ucm, inventory.c.run_id == reading)
+        of_class = inventory.c["class"] == RecordingClass.MONITOR.value
+        with self.reading() as connection:
+            oldest, read_at = connection.execute(
+                select(func.min(inventory.c.call_time), func.max(inventory.c.last_listed)).where(shown, of_class)
+            ).one()
+            if not oldest or not read_at:
+                return None
+            older = and_(inventory.c.ucm == ucm, inventory.c.run_id != reading, of_class, inventory.c.call_time < oldest)
+            listed_before = connection.scalar(select(func.count()).where(older)) or 0
+            named = select(func.count()).select_from(call_files).join(calls)
+            is_older = and_(calls.c.ucm == ucm, calls.c.start < oldest, calls.c.start != "")
+            named_before = connection.scalar(named.where(is_older, call_files.c["class"] == RecordingClass.MONITOR.value)) or 0
+        return Reach(read_at, oldest, max(listed_before, named_before))
+
+    def still_missing(self, ucm: str) -> list[Missing]:
+        """Open gaps of ordinary recordings that the PBX may still have; what lies in quarantine can't vanish any more."""
+        same = and_(*(inventory.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
+        mine = and_(gaps.c.ucm == ucm, gaps.c["class"] == RecordingClass.MONITOR.value, gaps.c.closed_at.is_(None))
+        wanted = and_(mine, gaps.c.reason.not_in(_VANISHED), gaps.c.quarantine_path.is_(None))
+        query = select(gaps.c.name, inventory.c.call_time).select_from(gaps.outerjoin(inventory, same)).where(wanted)
+        with self.reading() as connection:
+            return [Missing(*row) for row in connection.execute(query)]

@@ -1,0 +1,255 @@
+"""How each UCM is doing, by what its jobs left in the catalog: the same answer for pages, metrics, health checks and notifications.
+
+A *good* run asked the UCM for all, learned what should exist, and left no gap that a way was to blame for: what stays missing is explained
+by the recordings themselves (gone, not listed, too short, undecodable, corrupt). A UCM without a good run for ``watch.stale_hours`` is
+stale, whatever its jobs say: with gaps for ever that somebody could close, such as a missing permission, it is stale as well.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from scraper.catalog import Catalog
+from scraper.catalog.watching import RunLine
+from scraper.errors import ExitCode
+from scraper.lock import holder
+from scraper.models import GapReason, Status, for_ucm, utc
+from scraper.reconcile.retries import WAY_REASONS
+from scraper.settings import Settings
+
+#: A run that began so much later than now was dated by a clock that was wrong.
+_FUTURE = timedelta(minutes=5)
+_PAGE = 100
+#: So many runs are looked through for the last good one; with one every half hour, six weeks.
+_MOST_RUNS = 2000
+_MOST_VERDICTS = 20_000
+
+
+class Verdict(StrEnum):
+    """What one run says of its UCM. ``open``: it worked, and a way kept something from being fetched; ``silent``: nothing."""
+
+    GOOD = "good"
+    OPEN = "open"
+    FAILED = "failed"
+    SILENT = "silent"
+
+
+class State(StrEnum):
+    """How a UCM is doing, what matters most first."""
+
+    NEVER_RAN = "never-ran"
+    RUNNING = "running"  # its first job
+    NEEDS_PERSON = "needs-person"
+    FAILING = "failing"
+    STALE = "stale"
+    GAPS = "gaps"
+    HEALTHY = "healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class UcmHealth:
+    """One UCM. Times are aware; ``age`` is since the last good run, never negative; ``expected`` is None where it is not known.
+
+    ``running``: a job works on it now. ``stale``: it is unhealthy, whatever its state. ``what_now`` is a sentence, empty where nothing is
+    to be done.
+    """
+
+    ucm: str
+    state: State
+    running: bool = False
+    stale: bool = False
+    last_success: datetime | None = None
+    last_run: datetime | None = None
+    exit_code: int | None = None
+    seconds: float | None = None
+    age: timedelta | None = None
+    archived: int = 0
+    expected: int | None = None
+    gone: int = 0
+    stored_bytes: int = 0
+    gaps: Mapping[GapReason, int] = field(default_factory=dict)
+    failed_in_a_row: int = 0
+    what_now: str = ""
+
+    @property
+    def coverage(self) -> float | None:
+        """The archived part of what should exist, 0 to 1; None where that is not known or nothing."""
+        return self.archived / self.expected if self.expected else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that the JSON API answers; times as UTC text, ``age_seconds`` whole seconds."""
+        return {
+            "ucm": self.ucm,
+            "state": self.state.value,
+            "running": self.running,
+            "stale": self.stale,
+            "last_success": utc(self.last_success),
+            "age_seconds": None if self.age is None else int(self.age.total_seconds()),
+            "last_run": utc(self.last_run),
+            "exit_code": self.exit_code,
+            "failed_in_a_row": self.failed_in_a_row,
+            "recordings": {"archived": self.archived, "expected": self.expected, "gone": self.gone},
+            "gaps": {reason.value: count for reason, count in self.gaps.items()},
+            "what_now": self.what_now,
+        }
+
+
+def verdict(report: Mapping[str, Any]) -> Verdict:
+    """What a run's report (the documented object) says of its UCM."""
+    if report.get("partial") or "plan" in report:
+        return Verdict.SILENT
+    if report["status"] == Status.FAILED:
+        return Verdict.FAILED
+    if report["status"] == Status.COMPLETE:
+        return Verdict.GOOD
+    if report["status"] == Status.STOPPED:
+        return Verdict.SILENT
+    blamed = any(gap["reason"] in WAY_REASONS for gap in report["gaps"])
+    return Verdict.OPEN if blamed or report["recordings"]["expected"] is None else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What a UCM's runs say together: ``last`` ended last, ``told`` is the last that did not fail, ``good`` the last good one."""
+
+    last: RunLine | None
+    told: RunLine | None
+    good: RunLine | None
+    failed_in_a_row: int
+
+
+class Health:
+    """The health of all configured UCMs. ``clock``: aware now. Safe to share between threads; each answer costs a few small queries."""
+
+    def __init__(self, catalog: Catalog, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._clock = clock
+        self._since = clock()
+        self._verdicts: OrderedDict[str, Verdict] = OrderedDict()
+
+    def all(self) -> list[UcmHealth]:
+        """All configured UCMs, in the configuration's order."""
+        return [self.of(ucm) for ucm in self._settings.ucms]
+
+    def of(self, ucm: str) -> UcmHealth:
+        """One UCM. Raises the catalog's :class:`~scraper.errors.StorageError` where it can't be read."""
+        now, history = self._clock(), self._history(ucm)
+        totals, gaps = self._catalog.totals(ucm), self._catalog.gap_counts(ucm)
+        told = self._catalog.report_of(history.told.id) if history.told else None
+        known = told is not None and told["recordings"]["expected"] is not None
+        last_success = _time(history.good.finished_at) if history.good else None
+        stale = now - self._reference(ucm, last_success) > timedelta(hours=self._settings.watch.stale_hours)
+        running = holder(self._settings.data_dir, ucm) is not None
+        last = history.last
+        state = self._state(history, gaps, running=running, stale=stale)
+        return UcmHealth(
+            ucm=ucm,
+            state=state,
+            running=running,
+            stale=stale,
+            last_success=last_success,
+            last_run=_time(last.finished_at) if last else None,
+            exit_code=last.exit_code if last else None,
+            seconds=_seconds(last) if last else None,
+            age=max(now - last_success, timedelta()) if last_success else None,
+            archived=totals.archived,
+            expected=totals.archived + totals.gone + sum(gaps.values()) if known else None,
+            gone=totals.gone,
+            stored_bytes=totals.size,
+            gaps=gaps,
+            failed_in_a_row=history.failed_in_a_row,
+            what_now=self._what_now(ucm, state, last, gaps),
+        )
+
+    def _reference(self, ucm: str, last_success: datetime | None) -> datetime:
+        """From when on a UCM's silence counts: its last good run, else its first job, else this service's start."""
+        if last_success:
+            return last_success
+        first = self._catalog.first_run(ucm)
+        return min(self._since, _time(first)) if first else self._since
+
+    def _state(self, history: _History, gaps: Mapping[GapReason, int], *, running: bool, stale: bool) -> State:
+        if history.last is None and not stale:
+            return State.RUNNING if running else State.NEVER_RAN
+        failed = history.failed_in_a_row > 0
+        by_exit_code = failed and history.last is not None and history.last.exit_code == ExitCode.PERSON_NEEDED
+        if by_exit_code or GapReason.PERSON_NEEDED in gaps:
+            return State.NEEDS_PERSON
+        if failed:
+            return State.FAILING
+        if stale:
+            return State.STALE
+        return State.GAPS if gaps or history.good is not history.last else State.HEALTHY
+
+    def _history(self, ucm: str) -> _History:
+        last = told = None
+        failed = 0
+        for run in self._ended_runs(ucm):
+            found = self._verdict(run)
+            if found is Verdict.SILENT:
+                continue
+            last = last or run
+            if found is Verdict.FAILED:
+                failed += told is None
+                continue
+            told = told or run
+            if found is Verdict.GOOD:
+                return _History(last, told, run, failed)
+        return _History(last, told, None, failed)
+
+    def _ended_runs(self, ucm: str) -> Iterator[RunLine]:
+        """The newest first. Those from the future are left out: a clock that was wrong once must not hide what came since."""
+        until = utc(self._clock() + _FUTURE) or ""
+        for offset in range(0, _MOST_RUNS, _PAGE):
+            page = self._catalog.whole_runs(ucm, until, _PAGE, offset)
+            yield from (run for run in page if run.finished_at is not None)
+            if len(page) < _PAGE:
+                return
+
+    def _verdict(self, run: RunLine) -> Verdict:
+        """Remembered: a run that has ended never changes, and a report may hold thousands of gaps."""
+        known = self._verdicts.get(run.id)
+        if known is None:
+            report = self._catalog.report_of(run.id)
+            known = verdict(report) if report else Verdict.FAILED
+            self._verdicts[run.id] = known
+            if len(self._verdicts) > _MOST_VERDICTS:
+                self._verdicts.popitem(last=False)
+        return known
+
+    def _what_now(self, ucm: str, state: State, last: RunLine | None, gaps: Mapping[GapReason, int]) -> str:
+        if state is State.HEALTHY or state is State.RUNNING:
+            return ""
+        if state is State.NEVER_RAN:
+            return f"No job has asked this UCM yet: the schedule will, or `ucm-scraper run --ucm {ucm}` does it now."
+        report = self._catalog.report_of(last.id) if last else None
+        if report and report["error"]:
+            return f"{report['error']['message']} {report['error']['remedy']}"
+        found = self._catalog.a_gap(ucm, _to_blame(gaps)) if gaps else None
+        if found:
+            return for_ucm(f"{found.gap.detail.rstrip('.')}. {found.gap.remedy}", ucm)
+        if last is None:
+            return "No job could even start: look at the service's log."
+        if report is None:
+            return "The last job was killed in the middle: look at the service's log, and at the machine's memory."
+        return f"No run has come to a good end lately: `ucm-scraper runs --ucm {ucm}` shows them."
+
+
+def _to_blame(gaps: Mapping[GapReason, int]) -> GapReason:
+    """The reason to act on first: what a way is to blame for, the most frequent first."""
+    return min(gaps, key=lambda reason: (reason not in WAY_REASONS, -gaps[reason]))
+
+
+def _time(text: str | None) -> datetime:
+    assert text is not None
+    return datetime.fromisoformat(text)
+
+
+def _seconds(run: RunLine) -> float:
+    return max((_time(run.finished_at) - _time(run.started_at)).total_seconds(), 0.0)
