@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -17,7 +18,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -289,3 +290,17 @@ notices = Table(
 )
 #: One open notice of a kind and UCM; on PostgreSQL the migrations say the same.
 Index("uq_notices_open", notices.c.kind, notices.c.ucm, unique=True, sqlite_where=notices.c.ended_at.is_(None))
+
+#: What an archived recording is found by; derived from the tables above, and made anew where it is missing.
+search_index = Table(
+    "search_index",
+    metadata,
+    Column("recording_id", _Key, ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("ucm", String, nullable=False),
+    Column("class", String, nullable=False),
+    Column("at", String, nullable=False),  # PBX local, '2026-02-06 16:21:36', or its month, or ''
+    Column("seconds", Float),
+    Column("words", Text, nullable=False),  # numbers and names, ' 1000 5555550100 '
+    # Holds all that a search asks for, so that it reads nothing else.
+    Index("ix_search_index_newest", "at", "recording_id", "ucm", "class", "seconds", "words"),
+)

@@ -1,0 +1,253 @@
+"""Finding recordings by who spoke, when, how long and where, page by page, in an archive of any size.
+
+The table ``search_index`` holds what is asked for in one row a recording, made from file names, lists and call records: one index serves
+every search, the newest first. It is only derived: :meth:`Search.index_some` brings it up to date, a batch at a time, when somebody searches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from scraper.catalog.database import Database
+from scraper.catalog.recordings import Recording, recording_of
+from scraper.catalog.schema import call_files, calls, inventory, meta, recordings, search_index
+from scraper.catalog.words import wanted, words_of
+from scraper.models import UNDATED, RecordingClass, time_in_name
+
+#: Recordings that are indexed in one transaction.
+BATCH = 1000
+_WATERMARK = "search:call-files"
+_UTC = ZoneInfo("UTC")
+_CURSOR = re.compile(r"([0-9T:-]{0,19})_([0-9]{1,18})")
+
+#: (class, month, name) within one UCM.
+_Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody looks for. ``since`` and ``until`` (exclusive) are days of calls, PBX local; ``shortest`` and ``longest`` seconds."""
+
+    text: str = ""
+    ucm: str | None = None
+    klass: RecordingClass | None = None
+    since: date | None = None
+    until: date | None = None
+    shortest: float | None = None
+    longest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A recording that was found. ``at``: when it was made, PBX local (``2026-02-06 16:21:36``), or as much of that as is known.
+
+    ``seconds`` of sound, None where it was stored as it came.
+    """
+
+    recording: Recording
+    at: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what was found, the newest first; ``more``: the place where the next page begins, None at the end."""
+
+    hits: list[Hit]
+    more: str | None
+
+
+class Search(Database):
+    """Archived recordings by what is known of them."""
+
+    def search(self, wish: Wish, *, after: str | None = None, limit: int = 50) -> Page:
+        """What is found, from ``after`` (an earlier page's ``more``) on. What no page could have said is taken as the beginning."""
+        place = tuple_(search_index.c.at, search_index.c.recording_id)
+        conditions = _conditions(wish)
+        if (last := _place(after)) is not None:
+            conditions.append(place < last)
+        newest = select(search_index.c.recording_id, search_index.c.at).where(and_(True, *conditions))
+        # Found in the index alone; only then are the few rows looked up.
+        found = newest.order_by(search_index.c.at.desc(), search_index.c.recording_id.desc()).limit(limit + 1).subquery()
+        query = select(recordings, found.c.at).join(found, found.c.recording_id == recordings.c.id)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(found.c.at.desc(), found.c.recording_id.desc())).mappings().all()
+        more = f"{rows[limit - 1]['at'].replace(' ', 'T')}_{rows[limit - 1]['id']}" if len(rows) > limit else None
+        # What is on its way into the store, or just being exchanged, is there a moment later.
+        hits = [_hit(recording_of(row), row["at"]) for row in rows[:limit] if row["state"] == "archived"]
+        return Page(hits, more)
+
+    def recording(self, identifier: int) -> Hit | None:
+        """One archived recording by its number in the catalog."""
+        query = select(recordings, search_index.c.at).outerjoin(search_index, search_index.c.recording_id == recordings.c.id)
+        with self.reading() as connection:
+            row = connection.execute(query.where(recordings.c.id == identifier, recordings.c.state == "archived")).mappings().one_or_none()
+            return _hit(recording_of(row), row["at"] or row["call_time"] or row["month"]) if row else None
+
+    def call_ids(self, recording: Recording) -> list[int]:
+        """The legs of calls that name a recording, in their order."""
+        identity = recording.identity
+        named = and_(call_files.c.name == identity.name, call_files.c["class"] == identity.klass.value)
+        same = and_(calls.c.ucm == identity.ucm, call_files.c.month.in_((identity.month, "")))
+        query = select(calls.c.id).join(call_files, call_files.c.call_id == calls.c.id).where(named, same)
+        with self.reading() as connection:
+            return list(connection.scalars(query.distinct().order_by(calls.c.start, calls.c.id).limit(BATCH)))
+
+    def index_some(self, zones: Mapping[str, ZoneInfo]) -> bool:
+        """Take one more batch into the index: new recordings, then what call records have told since; whether there was one.
+
+        ``zones``: each UCM's own time zone.
+        """
+        with self.reading() as connection:
+            newest = connection.scalar(select(func.max(call_files.c.id))) or 0
+            known = connection.scalar(select(meta.c.value).where(meta.c.key == _WATERMARK))
+            rows = _new_recordings(connection)
+        if known is None:
+            self.set_meta(_WATERMARK, str(newest))
+        elif not rows and int(known) < newest:
+            return self._learn_from_calls(int(known), zones)
+        if rows:
+            self._index(rows, zones)
+        return len(rows) == BATCH
+
+    def _learn_from_calls(self, known: int, zones: Mapping[str, ZoneInfo]) -> bool:
+        with self.reading() as connection:
+            query = select(call_files.c.id, calls.c.ucm, call_files.c["class"], call_files.c.name).join(calls)
+            told = connection.execute(query.where(call_files.c.id > known).order_by(call_files.c.id).limit(BATCH)).all()
+            rows = _recordings_named(connection, told)
+        if rows:
+            self._index(rows, zones)
+        if told:
+            self.set_meta(_WATERMARK, str(told[-1][0]))
+        return len(told) == BATCH
+
+    def _index(self, rows: Sequence[Mapping[Any, Any]], zones: Mapping[str, ZoneInfo]) -> None:
+        with self.reading() as connection:
+            said, listed = _said_by_calls(connection, rows), _listed(connection, rows)
+        entries = [_entry(row, zones.get(row["ucm"], _UTC), said.get(_key(row), []), listed.get(_key(row))) for row in rows]
+        with self.transaction() as connection:
+            # A recording may have been withdrawn since it was read.
+            there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_([row["id"] for row in rows]))))
+            if entries := [entry for entry in entries if entry["recording_id"] in there]:
+                connection.execute(_UPSERT, entries)
+
+
+def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
+    """Each on columns of the one index."""
+    table = search_index.c
+    found: list[ColumnElement[bool]] = []
+    if texts := wanted(wish.text):
+        found.append(or_(*(table.words.contains(text, autoescape=True) for text in texts)))
+    if wish.ucm is not None:
+        found.append(table.ucm == wish.ucm)
+    if wish.klass is not None:
+        found.append(table["class"] == wish.klass.value)
+    if wish.since is not None:
+        found.append(table.at >= wish.since.isoformat())
+    if wish.until is not None:
+        found += [table.at < wish.until.isoformat(), table.at != ""]
+    if wish.shortest is not None:
+        found.append(table.seconds >= wish.shortest)
+    if wish.longest is not None:
+        found.append(table.seconds <= wish.longest)
+    return found
+
+
+def _place(cursor: str | None) -> tuple[str, int] | None:
+    found = _CURSOR.fullmatch(cursor or "")
+    return (found[1].replace("T", " "), int(found[2])) if found else None
+
+
+def _hit(recording: Recording, at: str) -> Hit:
+    return Hit(recording, at, _seconds(recording.frames, recording.sample_rate))
+
+
+def _seconds(frames: int | None, rate: int | None) -> float | None:
+    return round(frames / rate, 3) if frames is not None and rate else None
+
+
+def _new_recordings(connection: Connection) -> Sequence[Mapping[Any, Any]]:
+    """The next that are not in the index; ids only grow, but for the last, which may be withdrawn and given anew: then its entry goes too."""
+    last = select(func.coalesce(func.max(search_index.c.recording_id), 0)).scalar_subquery()
+    return connection.execute(_ROWS.where(recordings.c.id > last).order_by(recordings.c.id).limit(BATCH)).mappings().all()
+
+
+def _recordings_named(connection: Connection, told: Iterable[Sequence[Any]]) -> Sequence[Mapping[Any, Any]]:
+    """The recordings of these names that the index has."""
+    rows: list[Mapping[Any, Any]] = []
+    by_place: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, ucm, klass, name in told:
+        by_place[ucm, klass].add(name)
+    for (ucm, klass), names in by_place.items():
+        months = select(recordings.c.month).where(recordings.c.ucm == ucm).distinct()
+        mine = and_(recordings.c.ucm == ucm, recordings.c["class"] == klass, recordings.c.month.in_(months), recordings.c.name.in_(names))
+        rows += connection.execute(_ROWS.join(search_index, search_index.c.recording_id == recordings.c.id).where(mine)).mappings()
+    return rows
+
+
+def _key(row: Mapping[Any, Any]) -> _Key:
+    return row["ucm"], row["class"], row["month"], row["name"]
+
+
+def _said_by_calls(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[_Key, list[Mapping[Any, Any]]]:
+    """The legs of calls that name each recording."""
+    columns = (
+        calls.c.ucm,
+        call_files.c["class"],
+        call_files.c.month,
+        call_files.c.name,
+        calls.c.start,
+        *(calls.c[name] for name in _PEOPLE),
+    )
+    query = select(*columns).join_from(call_files, calls).where(call_files.c.name.in_({row["name"] for row in rows}))
+    by_name: dict[tuple[str, str, str], list[Mapping[Any, Any]]] = defaultdict(list)
+    for leg in connection.execute(query.order_by(calls.c.start)).mappings():
+        by_name[leg["ucm"], leg["class"], leg["name"]].append(leg)
+    return {
+        _key(row): [leg for leg in by_name.get((row["ucm"], row["class"], row["name"]), ()) if leg["month"] in ("", row["month"])]
+        for row in rows
+    }
+
+
+def _listed(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[_Key, str]:
+    """The call times that the PBX's lists show for those whose names carry none."""
+    silent = [row for row in rows if time_in_name(row["name"], _UTC) is None]
+    if not silent:
+        return {}
+    keys = {name: {row[name] for row in silent} for name in ("ucm", "class", "month", "name")}
+    shown = and_(*(inventory.c[name].in_(values) for name, values in keys.items()), inventory.c.call_time.is_not(None))
+    return {_key(row): row["call_time"] for row in connection.execute(select(inventory).where(shown)).mappings()}
+
+
+def _entry(row: Mapping[Any, Any], zone: ZoneInfo, legs: Sequence[Mapping[Any, Any]], listed: str | None) -> dict[str, Any]:
+    named = time_in_name(row["name"], zone)
+    month = "" if row["month"] == UNDATED else row["month"]
+    at = f"{named:%Y-%m-%d %H:%M:%S}" if named else listed or next((leg["start"] for leg in legs if leg["start"]), month)
+    return {
+        "recording_id": row["id"],
+        "ucm": row["ucm"],
+        "class": row["class"],
+        "at": at[:19],
+        "seconds": _seconds(row["frames"], row["sample_rate"]),
+        "words": words_of(row["name"], (leg[name] for leg in legs for name in _PEOPLE)),
+    }
+
+
+def _upsert() -> Any:
+    statement = insert(search_index)
+    new = {column.name: statement.excluded[column.name] for column in search_index.c if column.name != "recording_id"}
+    return statement.on_conflict_do_update(index_elements=("recording_id",), set_=new)
+
+
+_PEOPLE = ("src", "dst", "answered_by", "caller_name")
+_ROWS = select(*(recordings.c[name] for name in ("id", "ucm", "class", "month", "name", "frames", "sample_rate")))
+_UPSERT = _upsert()
