@@ -214,6 +214,8 @@ class Report:
     partial: bool = False
     #: Of a dry run: what would be fetched, a line a way and class.
     plan: list[PlannedFetch] | None = None
+    #: Of a backfill: its statement of coverage.
+    coverage: dict[str, Any] | None = None
     error: dict[str, str] | None = None
 
     def fail(self, error: Failure) -> None:
@@ -248,5 +250,6 @@ class Report:
             "notes": self.notes,
             **({"partial": True} if self.partial else {}),
             **({"plan": [line.as_report() for line in self.plan]} if self.plan is not None else {}),
+            **({"coverage": self.coverage} if self.coverage is not None else {}),
             "error": self.error,
         }
