@@ -1,0 +1,111 @@
+"""Putting the admin service together: routes, guards, and what is answered when something goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from scraper.admin import entry, overview
+from scraper.admin.access import NotSignedIn
+from scraper.admin.api import Problem
+from scraper.admin.fence import Fence, Peer, protect
+from scraper.admin.gate import Gate, token_of
+from scraper.admin.pages import STATIC, render
+from scraper.errors import ScraperError
+
+if TYPE_CHECKING:
+    from scraper.service.service import Service
+
+#: Each topic's module: ``router`` holds its pages, ``api`` its part of the JSON API; either may be missing.
+TOPICS = (entry, overview)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The admin service over ``service``. The token is made where none is configured (see :func:`scraper.admin.gate.token_of`)."""
+    app = FastAPI(
+        title="ucm-scraper", description="The admin service of ucm-recording-scraper.", version="1", openapi_url=None, docs_url=None,
+        redoc_url=None,
+    )  # fmt: skip
+    app.state.service = service
+    app.state.gate = Gate(token_of(service.settings)[0])
+    for topic in TOPICS:
+        for router in (getattr(topic, "router", None), getattr(topic, "api", None)):
+            if router is not None:
+                app.include_router(router)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.state.page_paths = frozenset(path for topic in TOPICS for path in getattr(topic, "NAVIGATION", ()))
+    app.add_middleware(Fence, listener=service.settings.admin)
+    if service.settings.admin.trusted_proxy:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=service.settings.admin.trusted_proxy)
+    app.add_middleware(Peer)
+    _answer_failures(app)
+    return app
+
+
+class _Static(StaticFiles):
+    """Files whose address changes with their content."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _answer_failures(app: FastAPI) -> None:
+    app.add_exception_handler(NotSignedIn, _to_sign_in)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(ScraperError, _failed)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _to_sign_in(request: Request, _: Exception) -> Response:
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else "/sign-in", 303)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(request, error.status_code, Problem(message=error.detail), error.headers)
+
+
+def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = {_name_of(one["loc"]): str(one["msg"]).removeprefix("Value error, ") for one in error.errors()}
+    return problem(request, 422, Problem(message="Something in the request is not as it should be.", fields=fields))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ScraperError)
+    return problem(request, 503, Problem(message=error.message, remedy=error.remedy))
+
+
+def _unforeseen(request: Request, _: Exception) -> Response:
+    """The outermost answer: it does not pass the fence, and the server logs the error."""
+    response = problem(request, 500, Problem(message="Something went wrong that nobody foresaw.", remedy="The log says more."))
+    protect(MutableHeaders(raw=response.raw_headers), request.url.scheme)
+    return response
+
+
+def problem(request: Request, status: int, found: Problem, headers: object = None) -> Response:
+    """What went wrong: JSON for the API, else a page."""
+    if request.url.path.startswith("/api/"):
+        response: Response = JSONResponse(found.model_dump(), status)
+    else:
+        response = render(request, "problem.html", status, problem=found, code=status)
+    response.headers.update(headers or {})  # type: ignore[call-overload]
+    return response
+
+
+def _name_of(place: Sequence[object]) -> str:
+    return ".".join(str(part) for part in place[1:]) or str(place[0])
