@@ -14,15 +14,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from scraper.catalog import Catalog
 from scraper.catalog.schema import sign_ins
 from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 from scraper.models import utc
 
-#: Failed or unfinished sign-ins within :data:`WINDOW` since the last success, at most; the PBX's default limit is 5.
+#: Failed or unfinished sign-ins within :data:`WINDOW` since the last success, at most, where no person makes them; the
+#: PBX's default limit is :data:`PBX_LIMIT`.
 LIMIT = 3
+PBX_LIMIT = 5
 WINDOW = timedelta(hours=24)  # after how long a PBX forgets a failure is not known
 #: A PBX's ban lasts 5 minutes by default; the unit of its ``remain_time`` is not known, so that it is never taken to be shorter.
 SHORTEST_BAN = timedelta(minutes=5)
@@ -57,8 +59,7 @@ class Attempt:
 
     def locked(self, seconds: int | None) -> None:
         """The PBX has locked us out; ``seconds`` is its ``remain_time``. Each ban that follows another is waited for twice as long."""
-        ban = min(max(timedelta(seconds=seconds or 0), SHORTEST_BAN) * 2 ** min(self._bans_before, 10), LONGEST_BAN)
-        self._note({"outcome": "locked", "blocked_until": utc(self._now + ban)})
+        self._note(_ban(self._now, seconds, self._bans_before))
 
     def unclear(self) -> None:
         """The PBX's answer was neither yes nor no."""
@@ -87,9 +88,9 @@ class SignInBudget:
         now = self._clock()
         fingerprint = self._fingerprint(username, password)
         with self._catalog.transaction() as connection:
-            rows = connection.execute(select(sign_ins).where(sign_ins.c.pbx == self._pbx).order_by(sign_ins.c.id)).mappings().all()
-            _check(list(rows), fingerprint, way, now)
-            bans_before = sum(row["outcome"] == "locked" for row in _since_success(list(rows)))
+            rows = _attempts(connection, self._pbx)
+            _check(rows, fingerprint, way, now)
+            bans_before = sum(row["outcome"] == "locked" for row in _since_success(rows))
             values = {"pbx": self._pbx, "at": utc(now), "way": way, "username": username, "fingerprint": fingerprint, "outcome": "pending"}
             key = connection.execute(sign_ins.insert().values(**values).returning(sign_ins.c.id)).scalar_one()
 
@@ -101,17 +102,38 @@ class SignInBudget:
 
     def person_signed_in(self, username: str, password: str | None) -> None:
         """A person signed in by hand: what failed before no longer counts, nor that ``password`` was refused (None: not known which)."""
-        values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
-        fingerprint = "" if password is None else self._fingerprint(username, password)
-        with self._catalog.transaction() as connection:
-            connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="ok"))
+        self._note_person(username, password, {"outcome": "ok"})
+
+    def person_refused(self, username: str, password: str | None, remaining: int | None) -> None:
+        """The PBX refused what a person entered: it counts like any other. ``password``: None where it is not the configured one."""
+        self._note_person(username, password, {"outcome": "refused", "remaining": remaining})
+
+    def person_locked(self, username: str, seconds: int | None) -> None:
+        """As :meth:`Attempt.locked`, at a person's attempt."""
+        bans_before = sum(row["outcome"] == "locked" for row in _since_success(self._rows()))
+        self._note_person(username, None, _ban(self._clock(), seconds, bans_before))
 
     def person_needed(self, username: str, password: str) -> None:
         """As :meth:`Attempt.wants_person`, where that shows later."""
+        self._note_person(username, password, {"outcome": "person"})
+
+    def left(self) -> int:
+        """How many failed sign-ins bring the PBX's ban, by our count and by its word; 0 while a ban is known to last."""
+        now, rows = self._clock(), self._rows()
+        if _ban_end(rows, now):
+            return 0
+        failed = _failed_lately(rows, now)
+        return max(min([PBX_LIMIT - len(failed), *_remaining(failed)]), 0)
+
+    def _note_person(self, username: str, password: str | None, outcome: dict[str, object]) -> None:
         values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
-        fingerprint = self._fingerprint(username, password)
+        fingerprint = "" if password is None else self._fingerprint(username, password)
         with self._catalog.transaction() as connection:
-            connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, outcome="person"))
+            connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, **outcome))
+
+    def _rows(self) -> list[RowMapping]:
+        with self._catalog.reading() as connection:
+            return _attempts(connection, self._pbx)
 
     def _fingerprint(self, username: str, password: str) -> str:
         """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
@@ -131,12 +153,10 @@ def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) ->
     since = utc(now - WINDOW) or ""
     if same and same[-1]["outcome"] == "person" and same[-1]["at"] > since:
         raise SecondFactorRequired("The PBX asked for more than the password within the last day; it is not asked again by itself.")
-    moment = utc(now) or ""
-    bans = [row["blocked_until"] for row in rows if row["blocked_until"] and row["blocked_until"] > moment]
-    if bans:
-        raise LockedOut(f"The PBX has locked this address or user out; the next sign-in is tried after {max(bans)}.")
-    failed = [row for row in _since_success(rows) if row["outcome"] in _FAILED and row["at"] > since]
-    remaining = [row["remaining"] - (len(failed) - 1 - index) for index, row in enumerate(failed) if row["remaining"] is not None]
+    if ban := _ban_end(rows, now):
+        raise LockedOut(f"The PBX has locked this address or user out; the next sign-in is tried after {ban}.")
+    failed = _failed_lately(rows, now)
+    remaining = _remaining(failed)
     if remaining and min(remaining) <= FEWEST_REMAINING:
         raise BudgetExhausted(
             f"By the PBX's own count only {max(min(remaining), 0)} sign-in attempts are left before it bans this address."
@@ -144,10 +164,38 @@ def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) ->
     if len(failed) >= LIMIT:
         free = utc(datetime.fromisoformat(failed[-LIMIT]["at"]) + WINDOW)
         raise BudgetExhausted(
-            f"{len(failed)} sign-ins failed within a day, and the PBX bans this address after 5; the next is tried after {free}."
+            f"{len(failed)} sign-ins failed within a day, and the PBX bans this address after {PBX_LIMIT}; the next is tried after {free}."
         )
 
 
 def _since_success(rows: list[RowMapping]) -> list[RowMapping]:
     last = max((index for index, row in enumerate(rows) if row["outcome"] in ("ok", "person")), default=-1)
     return rows[last + 1 :]
+
+
+def _failed_lately(rows: list[RowMapping], now: datetime) -> list[RowMapping]:
+    since = utc(now - WINDOW) or ""
+    return [row for row in _since_success(rows) if row["outcome"] in _FAILED and row["at"] > since]
+
+
+def _remaining(failed: list[RowMapping]) -> list[int]:
+    """What the PBX said is left, each time that it did, less what failed since."""
+    return [row["remaining"] - (len(failed) - 1 - index) for index, row in enumerate(failed) if row["remaining"] is not None]
+
+
+def _ban(now: datetime, seconds: int | None, bans_before: int) -> dict[str, object]:
+    ban = min(max(timedelta(seconds=seconds or 0), SHORTEST_BAN) * 2 ** min(bans_before, 10), LONGEST_BAN)
+    return {"outcome": "locked", "blocked_until": utc(now + ban)}
+
+
+def _ban_end(rows: list[RowMapping], now: datetime) -> str | None:
+    """When the last ban ends that lasts now; one that somebody has come past by the same way is over."""
+    moment = utc(now) or ""
+    last_in = {row["way"]: index for index, row in enumerate(rows) if row["outcome"] == "ok"}
+    bans = [row["blocked_until"] for index, row in enumerate(rows) if row["blocked_until"] and index > last_in.get(row["way"], -1)]
+    return max((ban for ban in bans if ban > moment), default=None)
+
+
+def _attempts(connection: Connection, pbx: str) -> list[RowMapping]:
+    """A PBX's attempts in the order they were made."""
+    return list(connection.execute(select(sign_ins).where(sign_ins.c.pbx == pbx).order_by(sign_ins.c.id)).mappings())

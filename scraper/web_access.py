@@ -9,6 +9,7 @@ from loguru import logger
 
 from scraper.budget import SignInBudget
 from scraper.catalog import Catalog
+from scraper.episode import Episode
 from scraper.errors import ConfigError
 from scraper.names import component
 from scraper.settings import Settings
@@ -39,6 +40,7 @@ def prove_access(settings: Settings, name: str, catalog: Catalog) -> Access:
         key=key,
         budget=SignInBudget(catalog, ucm.url, pin=key.pin if key else None),
         kept=KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username),
+        episode=Episode(catalog, name),
         evidence=settings.data_dir / "failures" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{component(name)}",
         allow_actions=tuple(ucm.web.allow_actions),
         labels=Labels(**{field.name: tuple(getattr(labels, field.name)) for field in fields(Labels)}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,18 @@ class KeptSession:
     def __init__(self, data_dir: Path, ucm: str, url: str, username: str) -> None:
         self._path = data_dir / "sessions" / f"{ucm}.json"
         self._owner = {"url": url, "username": username}
+        self._is_ignored = False
+
+    def afresh(self) -> KeptSession:
+        """The same, but for the session that is kept now: it stays on disk until another takes its place."""
+        again = copy(self)
+        again._is_ignored = True
+        return again
 
     def load(self) -> Any | None:
         """The kept state, or None where there is none for this PBX and user, or it can't be read."""
+        if self._is_ignored:
+            return None
         try:
             kept = json.loads(self._path.read_text())
             return kept["state"] if kept["owner"] == self._owner else None
@@ -34,6 +44,7 @@ class KeptSession:
             with os.fdopen(descriptor, "w") as file:
                 json.dump({"owner": self._owner, "state": state}, file)
             Path(temporary).replace(self._path)
+            self._is_ignored = False
         except OSError as error:
             raise StoreUnwritable(
                 f"The session can't be kept under data_dir ({error.strerror}).", remedy="Make `data_dir` writable."

@@ -123,9 +123,26 @@ async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Show
         return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
 
 
+_SIGNED_IN = dom.script(_LOOK + "return shell && !form;")
+
+
 async def signed_in(page: Page) -> None:
     """Wait, without a deadline of its own, until the page shows the app and not its sign-in."""
-    await page.wait_for_function(dom.script(_LOOK + "return shell && !form;"), timeout=0)
+    await page.wait_for_function(_SIGNED_IN, timeout=0)
+
+
+async def is_signed_in(page: Page) -> bool:
+    """Whether the page shows the app now, and not its sign-in."""
+    found: bool = await page.evaluate(_SIGNED_IN)
+    return found
+
+
+async def fill_in(page: Page, credentials: Credentials, timeout: float) -> None:
+    """Enter name and password (if there is one) into the form; each field is given ``timeout`` seconds to show."""
+    for field, value in (("input#username", credentials.username), ("input#password", credentials.password)):
+        if value is not None:
+            await page.focus(field, timeout=timeout * 1000)  # some are read-only until then, against browsers' autofill
+            await page.fill(field, value, timeout=timeout * 1000)
 
 
 class SignIn:
@@ -148,7 +165,7 @@ class SignIn:
             raise PersonNeeded("The PBX asks for a sign-in, and no password is configured.")
         await self._refuse_captcha(page)
         with self._budget.attempt("web", username, password) as attempt:
-            answer = await self._send(page, username, password)
+            answer = await self._send(page)
             if answer is None:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
@@ -166,13 +183,11 @@ class SignIn:
         if await showing(page, None, self._timeout) is Showing.CAPTCHA:
             raise CaptchaRequired
 
-    async def _send(self, page: Page, username: str, password: str) -> Answer | None:
+    async def _send(self, page: Page) -> Answer | None:
         """Send the form; the answer to its login, None if none came. Statuses that refuse the challenge count as the answer."""
         future = self._wire.next(lambda answer: answer.action == "login" or (answer.action == "challenge" and answer.status != 0))
         try:
-            for field, value in (("input#username", username), ("input#password", password)):
-                await page.focus(field, timeout=self._timeout * 1000)  # some are read-only until then, against browsers' autofill
-                await page.fill(field, value, timeout=self._timeout * 1000)
+            await fill_in(page, self._credentials, self._timeout)
             await page.eval_on_selector("form button[type=submit], button[type=submit]", "button => button.click()")
             return await asyncio.wait_for(future, self._timeout)
         except TimeoutError:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
 from loguru import logger
 from playwright.async_api import BrowserContext, Page, ViewportSize
+from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import SignInBudget
+from scraper.episode import Episode
 from scraper.errors import PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.tls import Certificate
 from scraper.webui import dom, evidence, sidebar
-from scraper.webui.browser import LaunchOptions, as_browser_failure, launched
+from scraper.webui.browser import CLOSING_SECONDS, LaunchOptions, as_browser_failure, launched
 from scraper.webui.guard import Guard, Judge
 from scraper.webui.kept import KeptSession
 from scraper.webui.recordings_page import ROUTE, Labels, Patience, RecordingsPage, is_listing
@@ -39,6 +41,7 @@ class Access:
     key: Certificate | None
     budget: SignInBudget
     kept: KeptSession
+    episode: Episode
     evidence: Path
     allow_actions: tuple[str, ...] = ()
     labels: Labels = field(default_factory=Labels)
@@ -53,6 +56,7 @@ class WebUi:
         self._page = page
         self._access = access
         self._guard = guard
+        self._second: Page | None = None
         self.wire = Wire(context)
         self.sign_ins = 0
 
@@ -62,7 +66,7 @@ class WebUi:
         Raises the sign-in's errors, :class:`SessionEnded`, :class:`SecondFactorRequired`, :class:`PageNotAsExpected`, and what
         :func:`~scraper.webui.session.go` raises.
         """
-        with as_browser_failure():
+        with self._access.episode.watched(), as_browser_failure():
             return await self._recordings()
 
     async def _recordings(self) -> RecordingsPage:
@@ -80,22 +84,32 @@ class WebUi:
         return self._recordings_page(self._page, first)
 
     async def second_recordings(self) -> RecordingsPage:
-        """The Recordings page in a tab of its own, while the first is packing. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
+        """The Recordings page in a tab of its own, while the first is busy. Raises :class:`SessionEnded`, :class:`PageNotAsExpected`."""
         with as_browser_failure():
-            page = await self._context.new_page()
+            page = self._second = self._second or await self._context.new_page()
             found, first = await self._look_for_recordings(page, by_sidebar=False)
         if found is not Showing.WANTED:
             raise SessionEnded if found is Showing.SIGN_IN else PageNotAsExpected("The Recordings page did not open in a second tab.")
         return self._recordings_page(page, first)
 
+    async def close_second(self) -> None:
+        """Close the second tab, if there is one."""
+        page, self._second = self._second, None
+        if page is not None:
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await page.close()
+
     async def let_person_sign_in(self, person: Callable[[Page], Awaitable[None]] | None, seconds: float) -> None:
-        """Open the web UI and wait until somebody has signed in; keep the session. Raises TimeoutError after ``seconds``."""
+        """Open the web UI and wait until somebody has signed in; keep the session. ``person`` acts on the page until then.
+
+        Raises TimeoutError after ``seconds``, and what ``person`` raises.
+        """
         async with asyncio.timeout(seconds):
             await go(self._page, self._access.url, self._access.patience.answer)
-            if person:
-                await person(self._page)
-            await signed_in(self._page)
+            await _until(signed_in(self._page), person(self._page) if person else None)
             self._access.kept.save(await self._context.storage_state())
+            self._access.episode.end()
 
     async def attach_evidence(self, error: ScraperError) -> None:
         """Keep what the browser shows now, and say in ``error`` where, once."""
@@ -169,6 +183,22 @@ class WebUi:
             remedy="If the web UI speaks another language, set `web.labels.download_all`; look at the screenshot.",
             showing=found,
         )
+
+
+async def _until(end: Awaitable[None], beside: Awaitable[None] | None) -> None:
+    """Wait for ``end``; what goes on ``beside`` it ends with it. Raises what either raises."""
+    ending = asyncio.ensure_future(end)
+    waiting = {ending} if beside is None else {ending, asyncio.ensure_future(beside)}
+    parts = tuple(waiting)
+    try:
+        while not ending.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
 
 
 @asynccontextmanager

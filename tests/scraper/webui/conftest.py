@@ -13,6 +13,7 @@ import pytest
 
 from scraper.budget import SignInBudget
 from scraper.catalog import Catalog
+from scraper.episode import Episode
 from scraper.models import RecordingClass
 from scraper.settings.model import Tls
 from scraper.simulator import WEB_PASSWORD, WEB_USER, Simulator
@@ -81,6 +82,7 @@ def visit(tmp_path: Path) -> Iterator[Callable[..., Any]]:
                     prove(simulator.url, rules, 5.0),
                     SignInBudget(catalog, simulator.url),
                     KeptSession(tmp_path, "office", simulator.url, WEB_USER),
+                    Episode(catalog, "office"),
                     tmp_path / "evidence",
                     labels=words or Labels(),
                     patience=Patience(8.0, 20.0, 3.0),
