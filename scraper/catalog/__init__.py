@@ -1,30 +1,57 @@
 """The catalog: what is held, what is missing, what ran. SQLAlchemy Core and Alembic; SQLite first."""
 
+from scraper.catalog.audit import Audit, AuditEntry
+from scraper.catalog.backfills import Backfill, BackfillRecords, BackfillSlice, BackfillState, Direction, SliceState
 from scraper.catalog.calibrations import Calibrations, CalibrationTry
 from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, StoredCall
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
 from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
+from scraper.catalog.notices import Notice, Notices
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.replacements import Replacements
 from scraper.catalog.runs import Run, Runs
+from scraper.catalog.search import Search
+from scraper.catalog.watching import Watching
 
 __all__ = [
+    "AuditEntry",
+    "Backfill",
+    "BackfillSlice",
+    "BackfillState",
     "CalibrationTry",
     "CallCounts",
     "CallSource",
     "Catalog",
+    "Direction",
     "InventoryRow",
     "ListedRow",
     "NamedFile",
+    "Notice",
     "OpenGap",
     "Recording",
     "Run",
+    "SliceState",
     "StoredCall",
     "Totals",
 ]
 
 
-class Catalog(Runs, Recordings, Gaps, Holdings, Calls, Inventory, Calibrations, Replacements, Database):
+class Catalog(
+    Search,
+    Runs,
+    Recordings,
+    Gaps,
+    Holdings,
+    Calls,
+    Inventory,
+    Calibrations,
+    Replacements,
+    BackfillRecords,
+    Watching,
+    Notices,
+    Audit,
+    Database,
+):
     """The whole catalog: :meth:`Catalog.open` it, use it as a context manager; safe to share between threads."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scraper.cli import archive, cdrs, config, doctor, files, reconvert, run, simulate, verify
+from scraper.cli import archive, backfill, cdrs, config, doctor, files, reconvert, run, serve, simulate, task, verify
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
 
@@ -60,8 +60,8 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 
 
 for _command in (
-    *(run.demo, run.run, run.reconcile, run.fetch, run.ingest, run.login),
+    *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
-    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
+    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config, serve.serve, task.task),
 ):
     cli.add_command(_command)
