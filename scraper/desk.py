@@ -39,14 +39,19 @@ class Order:
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)
     window: Window = field(default_factory=Window)
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def settings_of_ucm(self) -> Ucm:
-        """The UCM's own settings. Raises :class:`ConfigError` that names the known ones."""
+        """The UCM's own settings; for a push alone, as if it had no web UI: no browser is opened for one call.
+
+        Raises :class:`ConfigError` that names the known ones.
+        """
         try:
-            return self.settings.ucms[self.ucm]
+            ucm = self.settings.ucms[self.ucm]
         except KeyError:
             known = ", ".join(sorted(self.settings.ucms)) or "none"
             raise ConfigError(f"There is no UCM called {self.ucm!r} in the configuration; known: {known}.") from None
+        return ucm.model_copy(update={"web": None}) if self.trigger is Trigger.PUSH else ucm
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Desk:
 
 def new_report(order: Order) -> Report:
     """An empty report of a job that starts now."""
-    return Report(run_id=uuid.uuid4().hex, ucm=order.ucm, trigger=order.trigger, started_at=datetime.now(UTC), window=order.window)
+    return Report(run_id=order.run_id, ucm=order.ucm, trigger=order.trigger, started_at=datetime.now(UTC), window=order.window)
 
 
 @contextmanager

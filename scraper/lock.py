@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,17 +23,45 @@ def job_lock(data_dir: Path, ucm: str) -> Iterator[None]:
     Keeps apart processes and threads alike; not inherited by child processes, so that a browser that outlives its job holds nothing.
     Raises :class:`Busy`, which names the holder's pid and since when, and :class:`StoreUnwritable` where the lock can't be made.
     """
-    path = data_dir / "locks" / f"{component(ucm)}.lock"
+    handle = _open(data_dir / "locks" / f"{component(ucm)}.lock")
+    with _held(handle, lambda: _busy(ucm, handle)):
+        yield
+
+
+@contextmanager
+def service_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock of the service (``.service.lock``: no UCM is called so) while the block runs. Raises as :func:`job_lock`."""
+    handle = _open(data_dir / "locks" / ".service.lock")
+    with _held(handle, lambda: _busy_service(handle)):
+        yield
+
+
+def is_free(data_dir: Path, ucm: str) -> bool:
+    """Whether nobody works on a UCM. What a holder that was killed wrote into the lock does not count, whoever has its pid now."""
+    try:
+        with job_lock(data_dir, ucm):
+            return True
+    except StoreUnwritable:
+        return True  # nobody can be told from a broken disk; a job will say so
+    except Busy:
+        return False
+
+
+def _open(path: Path) -> int:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnwritable(f"The lock file can't be made under data_dir: {error.strerror}.") from error
+
+
+@contextmanager
+def _held(handle: int, busy: Callable[[], Busy]) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _busy(ucm, handle) from None
+            raise busy() from None
         _write(handle, json.dumps({"pid": os.getpid(), "since": utc(datetime.now(UTC))}))
         try:
             yield
@@ -86,3 +114,11 @@ def _busy(ucm: str, handle: int) -> Busy:
     if said is None:
         return Busy(f"Another job holds {ucm}.", ucm=ucm)
     return Busy(f"Another job (pid {said.pid}) has held {ucm} since {said.since}.", ucm=ucm, pid=said.pid, since=said.since)
+
+
+def _busy_service(handle: int) -> Busy:
+    said = _said(os.pread(handle, 4096, 0))
+    who = (
+        f"Another service (pid {said.pid}) has worked with this data_dir since {said.since}." if said else "Another service works with it."
+    )
+    return Busy(who, remedy="Stop it first, or give this one a data_dir of its own.")

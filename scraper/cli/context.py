@@ -55,6 +55,11 @@ class Invocation:
             log.hide(secret)
         return settings
 
+    def options(self) -> list[str]:
+        """The words before a command that mean the same call in another process."""
+        flag = "--verbose" if self.verbosity > 0 else "--quiet"
+        return [*(["--config", str(self.config.absolute())] if self.config else []), *([flag] * abs(self.verbosity))]
+
     def progress(self, settings: Settings | None = None) -> Progress:
         """What shows a job's progress: the live display on a terminal, lines in the log elsewhere, nothing with -q."""
         from scraper.log import logger

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from scraper.models import Trigger, Window
 
@@ -59,9 +59,30 @@ class Task:
         return PRIORITY[self.kind]
 
     def is_covered_by(self, other: Task) -> bool:
-        """Whether ``other``, while it waits, makes this one superfluous."""
+        """Whether ``other``, while it waits, makes this one superfluous; a push fetches over the API only."""
+        if other.trigger is Trigger.PUSH and self.trigger is not Trigger.PUSH:
+            return False
         same = (self.kind, self.ucm, self.window, self.backfill) == (other.kind, other.ucm, other.window, other.backfill)
         return same and set(self.names) <= set(other.names)
+
+    def as_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` makes it of again, in another process."""
+        plain = {"id": self.id, "kind": self.kind.value, "ucm": self.ucm, "trigger": self.trigger.value, "backfill": self.backfill}
+        return {**plain, "window": self.window.as_report(), "names": list(self.names)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The task that :meth:`as_json` wrote down."""
+        since, until = (date.fromisoformat(day) if (day := found["window"][key]) else None for key in ("since", "until"))
+        return cls(
+            kind=Kind(found["kind"]),
+            ucm=found["ucm"],
+            trigger=Trigger(found["trigger"]),
+            window=Window(since, until),
+            names=tuple(found["names"]),
+            backfill=found["backfill"],
+            id=found["id"],
+        )
 
 
 class Stage(StrEnum):
@@ -98,7 +119,8 @@ class TaskState:
 class Event:
     """Something that a task's process told.
 
-    ``name``: ``stage``, ``phase``, ``downloaded``, ``recording``, ``log``, ``frame`` or ``result``.
+    ``name``, with its data: ``stage`` {stage}; ``run`` {run_id}; ``phase`` {name}; ``downloaded`` {received, total}; ``recording``
+    {recordings}; ``log`` {time, level, message, action}; ``frame``; ``result`` {exit_code, run_id, result}.
     """
 
     task_id: str

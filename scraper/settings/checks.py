@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from scraper.settings.cron import Cron
+
 #: The type of every refusal made here: only messages of this type are shown as they are.
 PROBLEM = "problem"
 
@@ -173,9 +175,11 @@ def template(value: str) -> str:
 
 
 def cron(value: str) -> str:
-    """Five fields."""
-    if len(value.split()) != 5:
-        raise problem("must have five fields: minute, hour, day of month, month, day of week")
+    """Five fields that come true some day."""
+    try:
+        Cron.parse(value)
+    except ValueError as error:
+        raise problem(str(error)) from None
     return value
 
 

@@ -1,0 +1,19 @@
+"""``_task``: what ``serve`` starts for each job. Not for people."""
+
+from __future__ import annotations
+
+import click
+
+from scraper.cli.context import Invocation, invocation
+from scraper.cli.stopping import stop_on_signals
+
+
+@click.command("_task", hidden=True)
+@invocation
+def task(call: Invocation) -> None:
+    """Do one task of the service: it comes in on stdin, what happens goes out on stdout."""
+    with stop_on_signals() as stop:
+        settings = call.settings()
+        from scraper.service.child import work
+
+        raise click.exceptions.Exit(work(settings, stop))

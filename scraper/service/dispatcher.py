@@ -1,0 +1,337 @@
+"""Has tasks done in their turn: one a UCM at a time, as many UCMs as the limits allow, the most urgent first.
+
+It knows nothing of processes: ``begin`` gives it a :class:`Work`, which it follows, stops in order when asked, and ends when it overstays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+from loguru import logger
+
+from scraper.errors import ExitCode, InternalError, ScraperError
+from scraper.log import as_ours
+from scraper.service.task import Event, Kind, Stage, Task, TaskState
+from scraper.settings.serving import Limits
+
+#: How many ended tasks are remembered.
+_REMEMBERED = 50
+#: Events that a listener may leave unread; then the oldest are dropped.
+_UNREAD = 1000
+#: How long a process that told its result may take to leave, in seconds.
+_LEAVING_SECONDS = 15.0
+#: How often it is looked whether another program still holds a UCM, in seconds.
+_LOOK_SECONDS = 5.0
+
+#: What disturbs no job, and waits for none.
+_BESIDE = frozenset({Kind.DOCTOR})
+#: What a person waits for, or takes no time: it counts against no limit.
+_UNCOUNTED = frozenset({Kind.DOCTOR, Kind.LOGIN, Kind.KEEP_ALIVE})
+#: What is asked again where another program held the UCM.
+_PATIENT = frozenset({Kind.RUN, Kind.PLAN, Kind.RECONCILE, Kind.FETCH, Kind.LOGIN})
+
+
+class Work(Protocol):
+    """A task under way."""
+
+    async def next(self) -> Mapping[str, Any] | None:
+        """The next thing that it tells (``event``: its name); None once it has ended. May be cancelled and asked again."""
+        ...
+
+    def tell(self, command: Mapping[str, Any]) -> bool:
+        """Give it a command; whether it could be given."""
+        ...
+
+    async def end(self) -> None:
+        """End it at once, if it hasn't ended; nothing of it is left then."""
+        ...
+
+
+Begin = Callable[[Task], Awaitable[Work]]
+
+
+class _Listener(AsyncIterator[Event]):
+    """What tasks tell, from its making on; it is forgotten when nobody holds it any more."""
+
+    def __init__(self, task_id: str | None) -> None:
+        self.task_id = task_id
+        self._unread: deque[Event | None] = deque(maxlen=_UNREAD)
+        self._came = asyncio.Event()
+
+    def put(self, event: Event | None) -> None:
+        self._unread.append(event)
+        self._came.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._unread:
+            self._came.clear()
+            await self._came.wait()
+        event = self._unread.popleft()
+        if event is None:
+            self.put(None)
+            raise StopAsyncIteration
+        return event
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A task on its way. ``elsewhere``: another program holds its UCM. ``deadline``: when it will have overstayed."""
+
+    state: TaskState
+    number: int
+    elsewhere: bool = False
+    work: Work | None = None
+    deadline: asyncio.Timeout | None = None
+
+    @property
+    def task(self) -> Task:
+        return self.state.task
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        return self.task.priority, self.number
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Who has tasks done; see :class:`scraper.service.task.Dispatch`. Everything is called in one event loop.
+
+    ``is_free``: whether no other program works on a UCM. ``ended``: told each task that ended.
+    """
+
+    begin: Begin
+    limits: Limits
+    clock: Callable[[], datetime]
+    is_free: Callable[[str], bool] = lambda _: True
+    ended: Callable[[TaskState], None] = lambda _: None
+    _waiting: list[_Entry] = field(default_factory=list)
+    _running: dict[_Entry, asyncio.Task[None]] = field(default_factory=dict)
+    _past: deque[TaskState] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _listeners: weakref.WeakSet[_Listener] = field(default_factory=weakref.WeakSet)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _look: asyncio.TimerHandle | None = None
+    _closing: bool = False
+
+    def ask(self, task: Task) -> TaskState:
+        """Have ``task`` done in its turn. Where one that waits covers it already, that one's state is returned."""
+        for entry in self._waiting:
+            if task.is_covered_by(entry.task):
+                return entry.state
+        return self._line_up(_Entry(TaskState(task, self.clock()), next(self._numbers)))
+
+    def stop(self, task_id: str) -> bool:
+        """Ask a task to stop in order (one that waits is dropped); whether there was one."""
+        for entry in self._waiting:
+            if entry.task.id == task_id:
+                self._waiting.remove(entry)
+                self._over(entry, ExitCode.GAPS)
+                return True
+        for entry in self._running:
+            if entry.task.id == task_id:
+                self._ask_to_stop(entry)
+                return True
+        return False
+
+    def send(self, task_id: str, command: Mapping[str, Any]) -> bool:
+        """Give a running task's process a command, such as a person's click; whether it could be given."""
+        entry = next((entry for entry in self._running if entry.task.id == task_id), None)
+        return entry is not None and entry.work is not None and entry.work.tell(command)
+
+    def state(self, task_id: str) -> TaskState | None:
+        """A task that waits, runs, or ended lately."""
+        return next((state for state in self.states() if state.task.id == task_id), None)
+
+    def states(self, ucm: str | None = None) -> list[TaskState]:
+        """What runs, then what waits in its order, then what ended lately (the newest first)."""
+        waiting = sorted(self._waiting, key=lambda entry: entry.turn)
+        found = [*(entry.state for entry in self._running), *(entry.state for entry in waiting), *reversed(self._past)]
+        return [state for state in found if ucm in (None, state.task.ucm)]
+
+    def is_idle(self, ucm: str) -> bool:
+        """Whether nothing runs or waits for a UCM."""
+        return not any(entry.task.ucm == ucm for entry in (*self._running, *self._waiting))
+
+    def events(self, task_id: str | None = None) -> AsyncIterator[Event]:
+        """What tasks tell from now on: of one, until it ends; or of all."""
+        listener = _Listener(task_id)
+        if task_id is not None and not any(entry.task.id == task_id for entry in (*self._running, *self._waiting)):
+            listener.put(None)
+        self._listeners.add(listener)
+        return listener
+
+    async def close(self) -> None:
+        """Drop what waits, ask what runs to stop, and return when all has ended: within ``stop_seconds`` and a little.
+
+        Cancelled meanwhile, it ends what runs at once.
+        """
+        self._closing = True
+        if self._look is not None:
+            self._look.cancel()
+        for entry in tuple(self._waiting):
+            self.stop(entry.task.id)
+        for entry in tuple(self._running):
+            self._ask_to_stop(entry)
+        jobs = tuple(self._running.values())
+        try:
+            await asyncio.gather(*(asyncio.shield(job) for job in jobs), return_exceptions=True)
+        except asyncio.CancelledError:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            raise
+
+    # --- turns ---
+
+    def _line_up(self, entry: _Entry) -> TaskState:
+        if self._closing:
+            self._over(entry, ExitCode.GAPS)
+            return entry.state
+        self._waiting.append(entry)
+        self._tell_stage(entry)
+        self._next_turns()
+        return entry.state
+
+    def _next_turns(self) -> None:
+        """Start what may start now."""
+        for entry in sorted(self._waiting, key=lambda entry: entry.turn):
+            if self._may_start(entry):
+                self._waiting.remove(entry)
+                entry.state.stage, entry.state.started_at = Stage.RUNNING, self.clock()
+                self._running[entry] = asyncio.ensure_future(self._attend(entry))
+                self._tell_stage(entry)
+        if self._look is None and not self._closing and any(entry.elsewhere for entry in self._waiting):
+            self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        self._next_turns()
+
+    def _may_start(self, entry: _Entry) -> bool:
+        kind, ucm = entry.task.kind, entry.task.ucm
+        neighbours = [other.task.kind for other in self._running if other.task.ucm == ucm]
+        if kind in _BESIDE:
+            return kind not in neighbours
+        if set(neighbours) - _BESIDE or (entry.elsewhere and not self.is_free(ucm)):
+            return False
+        counted = [other.task.kind for other in self._running if other.task.kind not in _UNCOUNTED]
+        if kind is Kind.BACKFILL and len(counted) and counted.count(Kind.BACKFILL) >= self.limits.jobs - 1:
+            return False  # one place is kept for what is due: a slice may take hours
+        return kind in _UNCOUNTED or len(counted) < self.limits.jobs
+
+    # --- one task ---
+
+    async def _attend(self, entry: _Entry) -> None:
+        """See one task through, from its process's start to its last trace."""
+        code = int(ExitCode.INTERNAL)
+        try:
+            try:
+                entry.work = await self.begin(entry.task)
+                await self._follow(entry)
+            finally:
+                if entry.work is not None:
+                    await entry.work.end()
+        except asyncio.CancelledError:
+            code = int(ExitCode.GAPS)
+        except Exception as error:  # noqa: BLE001 -- a task's own boundary
+            code = self._blame(entry, as_ours(error))
+        if entry.state.exit_code is not None:
+            code = entry.state.exit_code
+        elif entry.state.stage is Stage.STOPPING:
+            code = int(ExitCode.GAPS)
+        elif entry.state.result is None:
+            code = self._blame(entry, InternalError("The job's process ended without a result.", remedy="Look at the log of this job."))
+        del self._running[entry]
+        again = code == ExitCode.BUSY and entry.task.kind in _PATIENT and entry.state.stage is not Stage.STOPPING
+        self._over(entry, code)
+        if again and not any(entry.task.is_covered_by(other.task) for other in self._waiting):
+            logger.bind(action="task-waits", ucm=entry.task.ucm).info("Another program works on this UCM; the job starts when it ends")
+            task = replace(entry.task, id=Task(entry.task.kind, entry.task.ucm, entry.task.trigger).id)
+            self._line_up(_Entry(TaskState(task, entry.state.asked_at), next(self._numbers), elsewhere=True))
+        self._next_turns()
+
+    async def _follow(self, entry: _Entry) -> None:
+        """Take what the work tells until it ends; ask it to stop when it overstays, and leave it when it doesn't."""
+        assert entry.work is not None
+        if entry.state.stage is Stage.STOPPING:
+            self._ask_to_stop(entry)
+        seconds = self.limits.stop_seconds if entry.state.stage is Stage.STOPPING else self.limits.job_hours * 3600
+        while True:
+            try:
+                async with asyncio.timeout(seconds) as entry.deadline:
+                    while (told := await entry.work.next()) is not None:
+                        self._take(entry, told)
+                return
+            except TimeoutError:
+                if entry.state.exit_code is not None:
+                    return
+                log = logger.bind(action="task-overstays", ucm=entry.task.ucm, kind=entry.task.kind.value)
+                if entry.state.stage is Stage.STOPPING:
+                    log.warning("The job does not stop; ending it")
+                    return
+                log.warning("The job takes longer than limits.job_hours; stopping it")
+                self._ask_to_stop(entry)
+                seconds = self.limits.stop_seconds
+
+    def _ask_to_stop(self, entry: _Entry) -> None:
+        if entry.state.stage is Stage.RUNNING:
+            entry.state.stage = Stage.STOPPING
+            self._tell_stage(entry)
+            if entry.deadline is not None:
+                with suppress(RuntimeError):  # it has run out just now
+                    entry.deadline.reschedule(asyncio.get_running_loop().time() + self.limits.stop_seconds)
+        if entry.work is not None:
+            entry.work.tell({"command": "stop"})
+
+    def _take(self, entry: _Entry, told: Mapping[str, Any]) -> None:
+        """Enter into the state what a task told, and hand it on."""
+        state, name, data = entry.state, str(told.get("event")), {key: value for key, value in told.items() if key != "event"}
+        match name:
+            case "run":
+                state.run_id = data.get("run_id")
+            case "phase":
+                state.phase = str(data.get("name", ""))
+            case "downloaded":
+                state.received, state.total = data.get("received", 0), data.get("total")
+            case "recording":
+                state.recordings = data.get("recordings", 0)
+            case "result":
+                state.exit_code, state.result = int(data.get("exit_code", ExitCode.INTERNAL)), data.get("result")
+                state.run_id = data.get("run_id") or state.run_id
+                if entry.deadline is not None:
+                    entry.deadline.reschedule(asyncio.get_running_loop().time() + _LEAVING_SECONDS)
+        self._tell(entry, name, data)
+
+    def _blame(self, entry: _Entry, error: ScraperError) -> int:
+        logger.bind(action="task-failed", ucm=entry.task.ucm, kind=entry.task.kind.value).error("{} {}", error.message, error.remedy)
+        entry.state.result = {"error": error.as_report(entry.task.ucm)}
+        return int(error.exit_code)
+
+    def _over(self, entry: _Entry, code: int) -> None:
+        state = entry.state
+        state.stage, state.exit_code, state.ended_at = Stage.ENDED, int(code), self.clock()
+        self._past.append(state)
+        self._tell_stage(entry)
+        for listener in tuple(self._listeners):
+            if listener.task_id == entry.task.id:
+                listener.put(None)
+        self.ended(state)
+
+    def _tell_stage(self, entry: _Entry) -> None:
+        self._tell(entry, "stage", {"stage": entry.state.stage.value, "exit_code": entry.state.exit_code})
+
+    def _tell(self, entry: _Entry, name: str, data: dict[str, Any]) -> None:
+        event = Event(entry.task.id, entry.task.ucm, name, data)
+        for listener in tuple(self._listeners):
+            if listener.task_id in (None, entry.task.id):
+                listener.put(event)

@@ -1,0 +1,151 @@
+"""One task's process with everything that it starts: begun apart from all others, and ended together, whatever became of it.
+
+Playwright detaches Chromium into a session of its own, and a killed job can't end it any more. So a mark in the environment, which all
+descendants inherit, tells whose they are; and they get a folder for temporary files (profiles lie there) that is removed after them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+from loguru import logger
+
+from scraper.threads import in_thread
+
+#: The environment variable that marks a task's processes: the service's home, and the process's own number.
+MARK = "UCM_SCRAPER_TASK"
+
+#: The longest line that a process may write: a picture of a page, or a report.
+_LONGEST_LINE = 1 << 26
+#: How long killed processes may take to be gone, in seconds: what waits for a dead network share can't even be killed.
+_KILL_SECONDS = 10.0
+
+
+def home_of(data_dir: Path) -> str:
+    """What tells one service's processes and folders from another's: its data_dir, however that is called. Raises OSError."""
+    found = data_dir.stat()
+    return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
+def clean_up(home: str) -> None:
+    """End what an earlier service of this home left running, and remove its temporary folders. Takes seconds at worst."""
+    if left := end_marked(f"{home}:"):
+        logger.bind(action="processes-left").warning("{} processes of an earlier service can't be ended", left)
+    for folder in Path(tempfile.gettempdir()).glob(f"ucm-{home}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_marked(mark: str) -> int:
+    """Kill every process whose mark begins with ``mark``, and all in their sessions; how many are still there in the end."""
+    deadline = time.monotonic() + _KILL_SECONDS
+    while found := _marked(mark):
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()
+        _, alive = psutil.wait_procs(found, timeout=1.0)
+        if time.monotonic() > deadline:
+            return len(alive)
+    return 0
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    """Sessions count whole: Chromium writes over some of its processes' environments, and hides others'."""
+    own = os.getsid(0)
+    living = {process: _session(process) for process in psutil.process_iter() if process.pid != os.getpid() and _lives(process)}
+    sessions = {session for process, session in living.items() if _mark_of(process).startswith(mark)} - {own, 0}
+    return [process for process, session in living.items() if session in sessions]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _session(process: psutil.Process) -> int:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return 0
+
+
+def _mark_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get(MARK, "")
+    except (psutil.Error, OSError):
+        return ""
+
+
+class ChildProcess:
+    """One process that takes JSON lines on stdin and writes JSON lines on stdout; stderr is ours. Get it from :meth:`start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str, folder: Path) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+        self._mark = mark
+        self._folder = folder
+
+    @classmethod
+    async def start(cls, command: Sequence[str], first: Mapping[str, Any], home: str) -> Self:
+        """Start ``command`` in a session of its own, and give it its ``first`` line. Raises OSError."""
+        mark = f"{home}:{uuid.uuid4().hex[:8]}"
+        folder = Path(tempfile.mkdtemp(prefix=f"ucm-{mark.replace(':', '-')}-"))  # short: a socket's path has 108 bytes
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                env={**os.environ, MARK: mark, "TMPDIR": str(folder)},
+                limit=_LONGEST_LINE,
+            )
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        child = cls(process, mark, folder)
+        child.tell(first)
+        return child
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next line that it writes; None once it has ended. May be cancelled and asked again."""
+        while line := await self._stdout.readline():
+            with suppress(ValueError):
+                found = json.loads(line)
+                if isinstance(found, dict):
+                    return found
+            logger.bind(action="line-not-understood").debug("A job's process wrote {} bytes that are no event", len(line))
+        return None
+
+    def tell(self, command: Mapping[str, Any]) -> bool:
+        """Give it a line; whether it is still there to take it."""
+        if self._stdin.is_closing() or self._process.returncode is not None:
+            return False
+        self._stdin.write(json.dumps(command).encode() + b"\n")
+        return True
+
+    async def end(self) -> None:
+        """End it and all that it started, where they have not ended yet, and remove their temporary files."""
+        self._stdin.close()
+        if left := await in_thread(end_marked, self._mark):
+            logger.bind(action="processes-left").error("{} processes of a job can't be killed; the machine may hang on its storage", left)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_KILL_SECONDS):
+                await self._process.wait()
+        await in_thread(shutil.rmtree, self._folder, ignore_errors=True)

@@ -1,0 +1,105 @@
+"""The service: what the schedule, the admin pages and the watchers share, for as long as it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from scraper.backfill import Backfills
+from scraper.backfill.conduct import due
+from scraper.catalog import Catalog
+from scraper.errors import StorageError
+from scraper.lock import is_free
+from scraper.models import Trigger
+from scraper.service.dispatcher import Dispatcher, Work
+from scraper.service.health import Health
+from scraper.service.process import ChildProcess, home_of
+from scraper.service.schedule import Schedule
+from scraper.service.task import Kind, Stage, Task, TaskState
+from scraper.settings import Settings
+from scraper.threads import in_thread
+
+#: How often it is looked whether a backfill can go on, in seconds, beyond when one is asked to.
+_BACKFILL_SECONDS = 60.0
+
+Ended = Callable[[TaskState], None]
+
+
+def now() -> datetime:
+    """This moment, aware."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """Everything that serves, over one open catalog. ``command`` starts a task's process.
+
+    Make it inside the event loop, after :func:`scraper.lock.service_lock` is held; :meth:`serve` does the work.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, command: Sequence[str], clock: Callable[[], datetime] = now) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.clock = clock
+        self.started_at = clock()
+        self.home = home_of(settings.data_dir)
+        self.dispatch = Dispatcher(self._begin, settings.limits, clock, lambda ucm: is_free(settings.data_dir, ucm), self._ended)
+        self.schedule = Schedule(settings, catalog, self.dispatch.ask, clock)
+        self.health = Health(catalog, settings, clock)
+        self.backfills = Backfills(catalog)
+        self.stopping = False
+        self._command = tuple(command)
+        self._backfills_wanted = asyncio.Event()
+        self._told: list[Ended] = []
+
+    def when_ended(self, told: Ended) -> None:
+        """Tell ``told`` of every task that ends, in the event loop; it returns at once."""
+        self._told.append(told)
+
+    def go_on_with_backfills(self) -> None:
+        """Somebody started or resumed a backfill: look at once."""
+        self._backfills_wanted.set()
+
+    async def serve(self) -> None:
+        """Keep to the schedule until cancelled; then see that all ends in order. Cancelled again, all ends at once."""
+        self.schedule.recall()
+        try:
+            async with asyncio.TaskGroup() as duties:
+                duties.create_task(self.schedule.keep())
+                duties.create_task(self._keep_backfills_going())
+        finally:
+            self.stopping = True
+            await self.dispatch.close()
+
+    async def _begin(self, task: Task) -> Work:
+        return await ChildProcess.start(self._command, task.as_json(), self.home)
+
+    def _ended(self, state: TaskState) -> None:
+        task = state.task
+        if not self.stopping:  # what a stop of the service broke off is made up at its next start
+            if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
+                self.schedule.done(task.ucm)
+            self._backfills_wanted.set()
+        for told in self._told:
+            told(state)
+
+    async def _keep_backfills_going(self) -> None:
+        """Ask for each backfill's next slice once the last has ended, unless it rests."""
+        while True:
+            try:
+                tasks, _ = await in_thread(due, self.catalog, self.settings, self.clock())
+            except StorageError as error:
+                logger.bind(action="backfills-unread").warning("The backfills can't be read: {}", error.message)
+                tasks = []
+            busy = {state.task.backfill for state in self.dispatch.states() if state.stage is not Stage.ENDED}
+            for task in tasks:
+                if task.backfill not in busy:
+                    self.dispatch.ask(task)
+            try:
+                async with asyncio.timeout(_BACKFILL_SECONDS):
+                    await self._backfills_wanted.wait()
+            except TimeoutError:
+                continue
+            self._backfills_wanted.clear()
