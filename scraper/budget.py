@@ -35,6 +35,8 @@ FEWEST_REMAINING = 1
 Way = Literal["web", "api"]
 _FAILED = ("pending", "refused", "unclear")
 _SALT_KEY = "sign-in-salt"
+#: Which public key an address showed at the last attempt.
+_PIN_KEY = "sign-in-pin:"
 
 
 class Attempt:
@@ -72,8 +74,8 @@ class SignInBudget:
     def __init__(
         self, catalog: Catalog, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC), *, pin: str | None = None
     ) -> None:
-        parts = urlsplit(url)
-        self._pbx = pin or f"{(parts.hostname or '').lower()}:{parts.port or 443}"
+        self._address = _address(url)
+        self._pbx = pin or self._address
         self._catalog = catalog
         self._clock = clock
 
@@ -87,6 +89,8 @@ class SignInBudget:
         """
         now = self._clock()
         fingerprint = self._fingerprint(username, password)
+        if self._pbx != self._address and self._catalog.get_meta(_PIN_KEY + self._address) != self._pbx:
+            self._catalog.set_meta(_PIN_KEY + self._address, self._pbx)
         with self._catalog.transaction() as connection:
             rows = _attempts(connection, self._pbx)
             _check(rows, fingerprint, way, now)
@@ -142,6 +146,16 @@ class SignInBudget:
             salt = secrets.token_hex(16)
             self._catalog.set_meta(_SALT_KEY, salt)
         return hashlib.scrypt(f"{username}\0{password}".encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def known_budget(catalog: Catalog, url: str, clock: Callable[[], datetime]) -> SignInBudget:
+    """The budget of the PBX at ``url``, by the key that it showed at the last attempt: for those who only look, and ask no PBX."""
+    return SignInBudget(catalog, url, clock, pin=catalog.get_meta(_PIN_KEY + _address(url)))
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or 443}"
 
 
 def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scraper.budget import LIMIT, SHORTEST_BAN, WINDOW, SignInBudget
+from scraper.budget import LIMIT, PBX_LIMIT, SHORTEST_BAN, WINDOW, SignInBudget, known_budget
 from scraper.catalog import Catalog
 from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 
@@ -151,3 +151,10 @@ def test_second_factor_counts_as_no_failure_and_a_person_ends_the_pause(budget):
         budget.person_needed("backup", "right")
     budget.person_signed_in("backup", "right")
     succeed(budget, "right")
+
+
+def test_who_only_looks_finds_the_budget_of_the_key_that_the_address_showed(tmp_path, clock):
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        fail(SignInBudget(catalog, URL, clock, pin="sha256//aaa"), "wrong")
+        assert known_budget(catalog, URL, clock).left() == PBX_LIMIT - 1
+        assert known_budget(catalog, "https://elsewhere.example.com", clock).left() == PBX_LIMIT
