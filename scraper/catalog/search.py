@@ -1,7 +1,7 @@
 """Finding recordings by who spoke, when, how long and where, page by page, in an archive of any size.
 
 The table ``search_index`` holds what is asked for in one row a recording, made from file names, lists and call records: one index serves
-every search, the newest first. It is only derived: :meth:`Search.index_some` brings it up to date, a batch at a time, when somebody searches.
+every search, the newest first. It is only derived: :meth:`Search.index_some` brings it up to date, a batch at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from scraper.catalog.database import Database
+from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.recordings import Recording, recording_of
 from scraper.catalog.schema import call_files, calls, inventory, meta, recordings, search_index
 from scraper.catalog.words import wanted, words_of
@@ -25,11 +26,13 @@ from scraper.models import UNDATED, RecordingClass, time_in_name
 
 #: Recordings that are indexed in one transaction.
 BATCH = 1000
+#: Legs that are shown of one recording.
+_MOST_LEGS = 100
 _WATERMARK = "search:call-files"
 _UTC = ZoneInfo("UTC")
 _CURSOR = re.compile(r"([0-9T:-]{0,19})_([0-9]{1,18})")
 
-#: (class, month, name) within one UCM.
+#: (ucm, class, month, name).
 _Key = tuple[str, str, str, str]
 
 
@@ -50,12 +53,13 @@ class Wish:
 class Hit:
     """A recording that was found. ``at``: when it was made, PBX local (``2026-02-06 16:21:36``), or as much of that as is known.
 
-    ``seconds`` of sound, None where it was stored as it came.
+    ``seconds`` of sound, None where it was stored as it came. ``words``: the numbers and names by which it is found.
     """
 
     recording: Recording
     at: str
     seconds: float | None
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Page:
     more: str | None
 
 
-class Search(Database):
+class Search(Calls):
     """Archived recordings by what is known of them."""
 
     def search(self, wish: Wish, *, after: str | None = None, limit: int = 50) -> Page:
@@ -75,32 +79,36 @@ class Search(Database):
         conditions = _conditions(wish)
         if (last := _place(after)) is not None:
             conditions.append(place < last)
-        newest = select(search_index.c.recording_id, search_index.c.at).where(and_(True, *conditions))
+        newest = select(search_index.c.recording_id, search_index.c.at, search_index.c.words).where(and_(True, *conditions))
         # Found in the index alone; only then are the few rows looked up.
         found = newest.order_by(search_index.c.at.desc(), search_index.c.recording_id.desc()).limit(limit + 1).subquery()
-        query = select(recordings, found.c.at).join(found, found.c.recording_id == recordings.c.id)
+        query = select(recordings, found.c.at, found.c.words).join(found, found.c.recording_id == recordings.c.id)
         with self.reading() as connection:
             rows = connection.execute(query.order_by(found.c.at.desc(), found.c.recording_id.desc())).mappings().all()
         more = f"{rows[limit - 1]['at'].replace(' ', 'T')}_{rows[limit - 1]['id']}" if len(rows) > limit else None
         # What is on its way into the store, or just being exchanged, is there a moment later.
-        hits = [_hit(recording_of(row), row["at"]) for row in rows[:limit] if row["state"] == "archived"]
+        hits = [_hit(row) for row in rows[:limit] if row["state"] == "archived"]
         return Page(hits, more)
 
     def recording(self, identifier: int) -> Hit | None:
         """One archived recording by its number in the catalog."""
-        query = select(recordings, search_index.c.at).outerjoin(search_index, search_index.c.recording_id == recordings.c.id)
+        query = select(recordings, search_index.c.at, search_index.c.words).outerjoin(
+            search_index, search_index.c.recording_id == recordings.c.id
+        )
         with self.reading() as connection:
             row = connection.execute(query.where(recordings.c.id == identifier, recordings.c.state == "archived")).mappings().one_or_none()
-            return _hit(recording_of(row), row["at"] or row["call_time"] or row["month"]) if row else None
+            return _hit(row) if row else None
 
-    def call_ids(self, recording: Recording) -> list[int]:
-        """The legs of calls that name a recording, in their order."""
+    def calls_of(self, recording: Recording) -> list[StoredCall]:
+        """The legs of calls that name a recording, the oldest first."""
         identity = recording.identity
-        named = and_(call_files.c.name == identity.name, call_files.c["class"] == identity.klass.value)
-        same = and_(calls.c.ucm == identity.ucm, call_files.c.month.in_((identity.month, "")))
-        query = select(calls.c.id).join(call_files, call_files.c.call_id == calls.c.id).where(named, same)
-        with self.reading() as connection:
-            return list(connection.scalars(query.distinct().order_by(calls.c.start, calls.c.id).limit(BATCH)))
+        file = (
+            call_files.c.name == identity.name,
+            call_files.c["class"] == identity.klass.value,
+            call_files.c.month.in_((identity.month, "")),
+        )
+        named = select(call_files.c.call_id).where(*file)
+        return list(islice(self._calls(and_(calls.c.ucm == identity.ucm, calls.c.id.in_(named))), _MOST_LEGS))
 
     def index_some(self, zones: Mapping[str, ZoneInfo]) -> bool:
         """Take one more batch into the index: new recordings, then what call records have told since; whether there was one.
@@ -152,9 +160,10 @@ def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
     if wish.klass is not None:
         found.append(table["class"] == wish.klass.value)
     if wish.since is not None:
-        found.append(table.at >= wish.since.isoformat())
+        # One of which only the month is known is in the window if all of the month is.
+        found.append(table.at >= wish.since.isoformat()[: 7 if wish.since.day == 1 else 10])
     if wish.until is not None:
-        found += [table.at < wish.until.isoformat(), table.at != ""]
+        found += [table.at < wish.until.isoformat(), table.at.not_in(("", wish.until.isoformat()[:7]))]
     if wish.shortest is not None:
         found.append(table.seconds >= wish.shortest)
     if wish.longest is not None:
@@ -167,8 +176,10 @@ def _place(cursor: str | None) -> tuple[str, int] | None:
     return (found[1].replace("T", " "), int(found[2])) if found else None
 
 
-def _hit(recording: Recording, at: str) -> Hit:
-    return Hit(recording, at, _seconds(recording.frames, recording.sample_rate))
+def _hit(row: RowMapping) -> Hit:
+    recording = recording_of(row)
+    at, words = row["at"] or row["month"], row["words"] or words_of(recording.identity.name)
+    return Hit(recording, at, _seconds(recording.frames, recording.sample_rate), words.strip())
 
 
 def _seconds(frames: int | None, rate: int | None) -> float | None:
@@ -176,7 +187,7 @@ def _seconds(frames: int | None, rate: int | None) -> float | None:
 
 
 def _new_recordings(connection: Connection) -> Sequence[Mapping[Any, Any]]:
-    """The next that are not in the index; ids only grow, but for the last, which may be withdrawn and given anew: then its entry goes too."""
+    """The next that are not in the index. Numbers only grow; the last may be given anew, but then its entry went with its recording."""
     last = select(func.coalesce(func.max(search_index.c.recording_id), 0)).scalar_subquery()
     return connection.execute(_ROWS.where(recordings.c.id > last).order_by(recordings.c.id).limit(BATCH)).mappings().all()
 
