@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,13 +16,15 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from scraper.api import CatalogMemory, Client, Pace, Surroundings, open_api
+from scraper.archive import SpooledSource
 from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.desk import Desk
-from scraper.errors import NotARecording, ScraperError, StorageError, UnreachableError
+from scraper.errors import NotARecording, ScraperError, StillWritten, StorageError, UnreachableError
 from scraper.ingest import Outcome
-from scraper.models import Identity, RecordingClass, Source, class_of, is_month, time_in_name
+from scraper.lengths import beginning_only
+from scraper.models import Identity, RecordingClass, Source, Trigger, class_of, is_month, time_in_name
 from scraper.reconcile import ListedFile
 from scraper.reconcile.index import NEAR
 from scraper.threads import Stopped, sleeper
@@ -98,9 +101,18 @@ class ApiWay:
             self.download(identity, file)
             if self._is_of_another_month(identity, file):
                 raise NotARecording("The PBX sent another month's recording of this name.")
+            if self._desk.order.trigger is Trigger.PUSH:
+                self._check_whole(identity, file)
             outcome = self._desk.take_in(Source.RECAPI).take(identity, file)
         self._desk.enter(outcome)
         return outcome
+
+    def _check_whole(self, identity: Identity, file: BufferedRandom) -> None:
+        """So soon after the call the PBX may still be writing; what isn't whole is left, for it would be compared and replaced later."""
+        file.flush()
+        size = file.seek(0, os.SEEK_END)
+        if why := beginning_only(self._desk.catalog, identity, SpooledSource(file, size)):
+            raise StillWritten(f"The PBX may still be writing it: {why}.")
 
     def download(self, identity: Identity, file: BinaryIO) -> None:
         """Write one recording into ``file``. Raises what :meth:`scraper.api.Api.recording` raises."""

@@ -38,6 +38,7 @@
     │   ├── AnswerNotAsExpected
     │   │   └── NotUnderstood
     │   └── NotARecording
+    │       └── StillWritten
     ├── StorageError                 8
     │   ├── StoreVanished
     │   ├── StoreUnwritable
@@ -323,6 +324,13 @@ class NotARecording(WebUiError):
 
     default_remedy = "The next run tries again; if it repeats, download this recording once by hand and compare."
     reason = GapReason.CORRUPT
+
+
+class StillWritten(NotARecording):
+    """The PBX has not yet written the whole recording."""
+
+    default_remedy = "It is asked for again a little later; if it stays so, the next run takes what there is."
+    reason = GapReason.TOO_SHORT
 
 
 class StorageError(ScraperError):

@@ -6,6 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from converters.interface import Options, Undecodable, decode
+from converters.interface import Source as Bytes
+from converters.sniff import OTHER_AUDIO
+from scraper.catalog import Catalog
 from scraper.desk import Desk
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Source
 from scraper.reconcile.lengths import Account, too_short
@@ -32,6 +36,26 @@ def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Ident
             desk.catalog.record_gap(Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY), attempt=False)
             doubted.add(identity)
     return doubted
+
+
+def beginning_only(catalog: Catalog, identity: Identity, source: Bytes) -> str | None:
+    """One clause that says why these bytes, fetched soon after the call, may be only a recording's beginning; None where nothing says so.
+
+    The PBX may still be writing it: what is longer by the call's record, or can't be decoded, may be better a moment later.
+    """
+    frames = seconds = None
+    try:
+        decoded = decode(source, Options(known_layouts=catalog.known_layouts(identity.ucm)))
+        frames, seconds = decoded.frames, decoded.seconds
+    except Undecodable as error:
+        if error.kind not in OTHER_AUDIO:
+            return error.detail
+    account, beside = Account(), catalog.files_beside(identity.ucm, identity.name)
+    parts = Counter((start, talked) for start, talked, _ in {(file.start, file.talk_seconds, file.name) for file in beside})
+    for file in beside:
+        if (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month):
+            account.learn(file.size, file.seconds, file.talk_seconds if parts[file.start, file.talk_seconds] == 1 else None)
+    return too_short(account, source.size, frames, seconds)
 
 
 def _is_settled(desk: Desk, identity: Identity) -> bool:

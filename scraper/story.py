@@ -17,7 +17,7 @@ from scraper.desk import Desk, View
 from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError, WebUiError
 from scraper.fetching import Fetching
 from scraper.lengths import doubt_short_ones
-from scraper.models import UNDATED, Identity, RecordingClass, Window, class_of, is_month, month_in_name
+from scraper.models import UNDATED, Identity, RecordingClass, Trigger, Window, class_of, is_month, month_in_name
 from scraper.names import clean
 from scraper.reconcile import Plan, Wanted, render
 from scraper.reconcile.inventory import BROWSER_WAYS, Costs, Way
@@ -100,11 +100,14 @@ class _Story:
         gaps = await self._fetching.what_stays_missing(
             Wanted(identity, frozenset(ways) - {Way.BULK}, 0, None, listed=True) for identity in missing
         )
+        if desk.order.trigger is Trigger.PUSH:
+            known = set()  # too soon to call it a gap: the PBX may not have written it yet
         desk.missing(gap for gap in gaps if gap.identity in known)
         if missing and len(gaps) == len(missing):
             self._raise_if_all_ways_failed()
         gone = sum(gap.closed and gap.identity in wanted for gap in desk.catalog.remembered_gaps(desk.order.ucm))
-        unknown = tuple(gap for gap in gaps if gap.identity not in known)  # a mistyped name must not fail every run to come
+        # A mistyped name must not fail every run to come.
+        unknown = tuple(gap for gap in gaps if gap.identity not in known and desk.catalog.gap_of(gap.identity) is None)
         desk.known = True
         desk.view = View(wanted.__contains__, sum(map(self._is_held, wanted)), gone, unknown)
 

@@ -145,13 +145,20 @@ class Calls(Database):
 
     def call_files(self, ucm: str, since: date | None = None, until: date | None = None) -> Iterator[NamedFile]:
         """Every recording that a call names, once for each call that does; streamed from one consistent state: read it to the end soon."""
-        columns = (call_files.c["class"], call_files.c.month, call_files.c.name, call_files.c.seconds, call_files.c.size)
-        talk = case((_ANSWERED, calls.c.talk_seconds))
-        query = select(*columns, calls.c.start_utc, talk).join_from(call_files, calls).where(_window(ucm, since, until, once=False))
         with self.reading() as connection:
-            for klass, month, name, seconds, size, start, talked in connection.execution_options(yield_per=_PAGE).execute(query):
-                when = datetime.fromisoformat(start) if start else None
-                yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
+            yield from _named_files(connection, _window(ucm, since, until, once=False))
+
+    def files_beside(self, ucm: str, name: str) -> list[NamedFile]:
+        """What :meth:`call_files` gives of the calls that name a recording of this bare name: it, and those beside it."""
+        naming = select(call_files.c.call_id).where(call_files.c.name == name)
+        with self.reading() as connection:
+            return list(_named_files(connection, and_(calls.c.ucm == ucm, calls.c.id.in_(naming))))
+
+    def pushed_files(self, ucm: str, since: datetime) -> list[CallFile]:
+        """The recordings of calls that first became known from ``since`` (aware) on, by a push, and that only pushes told so far."""
+        pushed = and_(calls.c.ucm == ucm, calls.c.source == "push", calls.c.first_seen >= (utc(since) or ""))
+        with self.reading() as connection:
+            return [_file(row) for row in connection.execute(select(call_files).join(calls).where(pushed)).mappings()]
 
     def repeated_acct_ids(self, ucm: str) -> set[str]:
         """The AcctIds that calls of several months have."""
@@ -218,12 +225,16 @@ def _session_names_files() -> ColumnElement[bool]:
 
 
 def _told_better() -> ColumnElement[bool]:
-    """Whether the API has this row of the CSV: a leg of the same channel or the same two numbers that began in the same second."""
+    """Whether the API, or a push, has this row of the CSV, or the API this one of a push, which may name its session otherwise.
+
+    A leg of the same channel or the same two numbers that began in the same second is the same.
+    """
     other = calls.alias()
     same_channel = and_(other.c.uniqueid == calls.c.uniqueid, calls.c.uniqueid != "")
     same_people = and_(other.c.src == calls.c.src, other.c.dst == calls.c.dst)
-    same = and_(other.c.ucm == calls.c.ucm, other.c.start == calls.c.start, other.c.source != "csv", or_(same_channel, same_people))
-    return and_(calls.c.source == "csv", select(other.c.id).where(same).correlate(calls).exists())
+    better = or_(other.c.source == "api", and_(other.c.source == "push", calls.c.source == "csv"))
+    same = and_(other.c.ucm == calls.c.ucm, other.c.start == calls.c.start, better, or_(same_channel, same_people))
+    return and_(calls.c.source != "api", select(other.c.id).where(same).correlate(calls).exists())
 
 
 def _window(ucm: str | None, since: date | None, until: date | None, *, once: bool = True) -> ColumnElement[bool]:
@@ -267,7 +278,8 @@ def _upsert_calls() -> Any:
     kept: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), calls.c[name]) for name in _TEXTS if name not in _KEY} | {
         name: func.coalesce(new[name], calls.c[name]) for name in ("start_utc", "answer_utc", "end_utc", "talk_seconds", "duration")
     }
-    kept |= {"last_seen": new.last_seen, "source": case((new.source == "csv", calls.c.source), else_=new.source)}
+    worse = or_(new.source == "csv", calls.c.source == "api")
+    kept |= {"last_seen": new.last_seen, "source": case((worse, calls.c.source), else_=new.source)}
     return statement.on_conflict_do_update(index_elements=_KEY, set_=kept)
 
 
@@ -301,6 +313,15 @@ def _write_files(connection: Connection, files: list[tuple[int, CallFile]]) -> N
             }
             for call_id, file in files
         ])  # fmt: skip
+
+
+def _named_files(connection: Connection, condition: ColumnElement[bool]) -> Iterator[NamedFile]:
+    columns = (call_files.c["class"], call_files.c.month, call_files.c.name, call_files.c.seconds, call_files.c.size)
+    talk = case((_ANSWERED, calls.c.talk_seconds))
+    query = select(*columns, calls.c.start_utc, talk).join_from(call_files, calls).where(condition)
+    for klass, month, name, seconds, size, start, talked in connection.execution_options(yield_per=_PAGE).execute(query):
+        when = datetime.fromisoformat(start) if start else None
+        yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
 
 
 def _files_of(connection: Connection, ids: list[int]) -> dict[int, list[CallFile]]:
