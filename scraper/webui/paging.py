@@ -12,7 +12,7 @@ from scraper.errors import SessionEnded
 from scraper.webui.wire import Answer, Wire
 
 _CHANGER_MS = 2_000
-_CHANGED_SECONDS = 5.0
+_CHANGED_SECONDS = 15.0
 _NEXT = "li.ant-pagination-next"
 
 #: Opens the size changer: antd 3 listens to clicks, antd 4 to the mouse going down.
