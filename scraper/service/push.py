@@ -65,8 +65,11 @@ class Serving(Protocol):
 
     settings: Settings
     catalog: Catalog
-    dispatch: Dispatch
     clock: Callable[[], datetime]
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """Who has tasks done."""
 
 
 class Line:

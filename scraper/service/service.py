@@ -17,6 +17,7 @@ from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.health import Health
 from scraper.service.process import ChildProcess, home_of
+from scraper.service.push import Pushes
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind, Stage, Task, TaskState
 from scraper.settings import Settings
@@ -49,6 +50,7 @@ class Service:
         self.schedule = Schedule(settings, catalog, self.dispatch.ask, clock)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
+        self.pushes = Pushes(self)
         self.stopping = False
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
@@ -69,6 +71,8 @@ class Service:
             async with asyncio.TaskGroup() as duties:
                 duties.create_task(self.schedule.keep())
                 duties.create_task(self._keep_backfills_going())
+                if self.settings.hooks.listen:
+                    duties.create_task(self.pushes.run())
         finally:
             self.stopping = True
             await self.dispatch.close()
