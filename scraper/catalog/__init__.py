@@ -4,6 +4,7 @@ from scraper.catalog.audit import Audit, AuditEntry
 from scraper.catalog.backfills import Backfill, BackfillRecords, BackfillSlice, BackfillState, Direction, SliceState
 from scraper.catalog.calibrations import Calibrations, CalibrationTry
 from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, StoredCall
+from scraper.catalog.coverage import CoverageByDay, DayCoverage
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
@@ -11,7 +12,7 @@ from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
 from scraper.catalog.notices import Notice, Notices
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.replacements import Replacements
-from scraper.catalog.runs import Run, Runs
+from scraper.catalog.runs import Run, Runs, RunSummary
 from scraper.catalog.search import Search
 from scraper.catalog.watching import Watching
 
@@ -24,6 +25,7 @@ __all__ = [
     "CallCounts",
     "CallSource",
     "Catalog",
+    "DayCoverage",
     "Direction",
     "InventoryRow",
     "ListedRow",
@@ -32,6 +34,7 @@ __all__ = [
     "OpenGap",
     "Recording",
     "Run",
+    "RunSummary",
     "SliceState",
     "StoredCall",
     "Totals",
@@ -52,6 +55,7 @@ class Catalog(
     Watching,
     Notices,
     Audit,
+    CoverageByDay,
     Database,
 ):
     """The whole catalog: :meth:`Catalog.open` it, use it as a context manager; safe to share between threads."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import JSON, select, tuple_, type_coerce
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import runs
@@ -28,6 +28,34 @@ class Run:
     status: str
     exit_code: int | None
     report: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One job in a line: what it brought (``new``), and what it left open. Times are UTC text; counts are None until it is finished.
+
+    ``error``: the kind of what it failed with.
+    """
+
+    id: str
+    ucm: str
+    trigger: str
+    since: str | None
+    until: str | None
+    started_at: str
+    finished_at: str | None
+    status: str
+    exit_code: int | None
+    expected: int | None
+    archived: int | None
+    gone: int | None
+    new: int | None
+    error: str | None
+
+    @property
+    def open(self) -> int | None:
+        """How many gaps it left."""
+        return None if self.expected is None else self.expected - (self.archived or 0) - (self.gone or 0)
 
 
 class Runs(Database):
@@ -62,3 +90,28 @@ class Runs(Database):
         with self.reading() as connection:
             rows = connection.execute(query if ucm is None else query.where(runs.c.ucm == ucm)).mappings()
             return [Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None}) for row in rows]
+
+    def run_summaries(self, ucm: str | None = None, *, before: str | None = None, limit: int = 50) -> list[RunSummary]:
+        """The newest first; ``before``: only those older than the run of this id. Reports, which may be long, are not read whole."""
+        query = select(*_SUMMARY).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        if ucm is not None:
+            query = query.where(runs.c.ucm == ucm)
+        if before is not None:
+            place = select(runs.c.started_at).where(runs.c.id == before).scalar_subquery()
+            query = query.where(tuple_(runs.c.started_at, runs.c.id) < tuple_(place, before))
+        with self.reading() as connection:
+            return [RunSummary(**row) for row in connection.execute(query).mappings()]
+
+    def find_run(self, run_id: str) -> Run | None:
+        """One run by its id."""
+        with self.reading() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+            return Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None}) if row else None
+
+
+_REPORT = type_coerce(runs.c.report, JSON)
+_SUMMARY = (
+    *(runs.c[name] for name in ("id", "ucm", "trigger", "since", "until", "started_at", "finished_at", "status", "exit_code")),
+    *(_REPORT["recordings", name].as_integer().label(name) for name in ("expected", "archived", "gone", "new")),
+    _REPORT["error", "kind"].as_string().label("error"),
+)
