@@ -179,6 +179,23 @@ def _doctor(task: Task, settings: Settings, service: Service) -> Outcome:
     return found.exit_code, None, found.as_json()
 
 
+def _login(task: Task, settings: Settings, service: Service) -> Outcome:
+    from scraper.webui.live_view import Inbox
+    from scraper.webui.login import with_viewer
+
+    inbox = Inbox()
+
+    def hand_on_stop() -> None:
+        service.stop.wait()
+        inbox.put({"command": "stop"})
+
+    service.heed(inbox.put)
+    threading.Thread(target=hand_on_stop, name="stop", daemon=True).start()
+    service.tell("phase", name="showing the sign-in page")
+    outcome = with_viewer(settings, task.ucm, inbox, lambda picture: service.tell("frame", **picture))
+    return int(outcome.exit_code), None, {"outcome": outcome.value, "message": outcome.message}
+
+
 _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.RUN: _job,
     Kind.PLAN: _job,
@@ -186,6 +203,7 @@ _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.FETCH: _job,
     Kind.BACKFILL: _backfill,
     Kind.DOCTOR: _doctor,
+    Kind.LOGIN: _login,
 }
 
 
