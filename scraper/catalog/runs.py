@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, select, tuple_, type_coerce
+from sqlalchemy import JSON, Update, select, tuple_, type_coerce
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import runs
@@ -64,14 +64,17 @@ class Runs(Database):
     def start_run(self, run_id: str, ucm: str, trigger: Trigger, window: Window, started_at: datetime) -> None:
         """Note that a job started. The caller holds the UCM's lock, so what still counts as running on it has died."""
         with self.transaction() as connection:
-            connection.execute(
-                runs.update().where(runs.c.ucm == ucm, runs.c.status == "running").values(status="failed", exit_code=1, finished_at=now())
-            )
+            connection.execute(_given_up(ucm))
             connection.execute(
                 runs.insert().values(
                     id=run_id, ucm=ucm, trigger=trigger.value, started_at=utc(started_at), status="running", **window.as_report()
                 )
             )
+
+    def give_up_runs(self, ucm: str) -> None:
+        """Note that what still counts as running on a UCM has died. The caller holds the UCM's lock."""
+        with self.transaction() as connection:
+            connection.execute(_given_up(ucm))
 
     def finish_run(self, report: Report) -> None:
         """Note how a job ended, with its report."""
@@ -115,3 +118,8 @@ _SUMMARY = (
     *(_REPORT["recordings", name].as_integer().label(name) for name in ("expected", "archived", "gone", "new")),
     _REPORT["error", "kind"].as_string().label("error"),
 )
+
+
+def _given_up(ucm: str) -> Update:
+    died = runs.update().where(runs.c.ucm == ucm, runs.c.status == "running")
+    return died.values(status="failed", exit_code=1, finished_at=now())

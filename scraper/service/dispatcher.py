@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -252,13 +252,20 @@ class Dispatcher:
         elif entry.state.result is None:
             code = self._blame(entry, InternalError("The job's process ended without a result.", remedy="Look at the log of this job."))
         del self._running[entry]
-        again = code == ExitCode.BUSY and entry.task.kind in _PATIENT and entry.state.stage is not Stage.STOPPING
-        self._over(entry, code)
-        if again and not any(entry.task.is_covered_by(other.task) for other in self._waiting):
-            logger.bind(action="task-waits", ucm=entry.task.ucm).info("Another program works on this UCM; the job starts when it ends")
-            task = replace(entry.task, id=Task(entry.task.kind, entry.task.ucm, entry.task.trigger).id)
-            self._line_up(_Entry(TaskState(task, entry.state.asked_at), next(self._numbers), elsewhere=True))
+        if code == ExitCode.BUSY and entry.task.kind in _PATIENT and entry.state.stage is Stage.RUNNING and not self._closing:
+            self._wait_for_others(entry)
+        else:
+            self._over(entry, code)
         self._next_turns()
+
+    def _wait_for_others(self, entry: _Entry) -> None:
+        """Another program holds the UCM: back to those who wait."""
+        logger.bind(action="task-waits", ucm=entry.task.ucm).info("Another program works on this UCM; the job starts when it has ended")
+        entry.elsewhere, entry.work, entry.deadline = True, None, None
+        state = entry.state
+        state.stage, state.started_at, state.run_id, state.phase, state.exit_code, state.result = Stage.WAITING, None, None, "", None, None
+        self._waiting.append(entry)
+        self._tell_stage(entry)
 
     async def _follow(self, entry: _Entry) -> None:
         """Take what the work tells until it ends; ask it to stop when it overstays, and leave it when it doesn't."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from loguru import logger
 
 from scraper.backfill import Backfills
 from scraper.backfill.conduct import due
 from scraper.catalog import Catalog
-from scraper.errors import StorageError
-from scraper.lock import is_free
+from scraper.errors import Busy, StorageError
+from scraper.lock import is_free, job_lock
 from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.health import Health
@@ -25,6 +27,9 @@ from scraper.threads import in_thread
 
 #: How often it is looked whether a backfill can go on, in seconds, beyond when one is asked to.
 _BACKFILL_SECONDS = 60.0
+
+#: How long a duty that failed rests, in seconds.
+_REST_SECONDS = 60.0
 
 Ended = Callable[[TaskState], None]
 
@@ -55,6 +60,7 @@ class Service:
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
         self._told: list[Ended] = []
+        self._going_on: set[asyncio.Future[None]] = set()
 
     def when_ended(self, told: Ended) -> None:
         """Tell ``told`` of every task that ends, in the event loop; it returns at once."""
@@ -67,12 +73,13 @@ class Service:
     async def serve(self) -> None:
         """Keep to the schedule until cancelled; then see that all ends in order. Cancelled again, all ends at once."""
         self.schedule.recall()
+        for ucm in self.settings.ucms:
+            await in_thread(self._give_up_runs, ucm)
+        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run)
         try:
-            async with asyncio.TaskGroup() as duties:
-                duties.create_task(self.schedule.keep())
-                duties.create_task(self._keep_backfills_going())
-                if self.settings.hooks.listen:
-                    duties.create_task(self.pushes.run())
+            async with asyncio.TaskGroup() as group:
+                for duty in duties:
+                    group.create_task(_without_end(duty))
         finally:
             self.stopping = True
             await self.dispatch.close()
@@ -86,8 +93,23 @@ class Service:
             if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
                 self.schedule.done(task.ucm)
             self._backfills_wanted.set()
+        if "schema" not in (state.result or {}):  # it did not live to report
+            self._aside(in_thread(self._give_up_runs, task.ucm))
         for told in self._told:
             told(state)
+
+    def _give_up_runs(self, ucm: str) -> None:
+        """What the catalog still calls running has died, where nobody holds the UCM's lock."""
+        try:
+            with suppress(Busy), job_lock(self.settings.data_dir, ucm):
+                self.catalog.give_up_runs(ucm)
+        except StorageError as error:
+            logger.bind(action="runs-not-given-up", ucm=ucm).warning("The catalog can't be written: {}", error.message)
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
 
     async def _keep_backfills_going(self) -> None:
         """Ask for each backfill's next slice once the last has ended, unless it rests."""
@@ -107,3 +129,15 @@ class Service:
             except TimeoutError:
                 continue
             self._backfills_wanted.clear()
+
+
+async def _without_end(duty: Callable[[], Awaitable[None]]) -> None:
+    """Do a duty until cancelled. One that fails, which none should, is begun anew after a while: the others go on."""
+    while True:
+        try:
+            await duty()
+        except Exception as error:  # noqa: BLE001 -- a duty's own boundary
+            logger.bind(action="duty-failed").opt(exception=error).error(
+                "Something failed that should not; trying again in {:.0f} s", _REST_SECONDS
+            )
+        await asyncio.sleep(_REST_SECONDS)

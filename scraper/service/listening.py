@@ -1,0 +1,89 @@
+"""What listens: the admin service and the listener for pushes, each on its own address, in the service's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+from loguru import logger
+
+from scraper.admin.certificate import server_certificate, server_options
+from scraper.errors import ConfigError
+from scraper.settings.checks import address_of
+from scraper.settings.serving import Listener
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+#: How long answers under way may take to end, in seconds; a page that follows a job's events never ends by itself.
+_LEAVING_SECONDS = 2
+#: Connections at once, on one address; more are answered 503.
+_MOST_CONNECTIONS = 200
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Door:
+    """One address that is listened on, a context manager. It is taken at once, so that a second program on it shows at the start.
+
+    Raises :class:`ConfigError` where it can't be taken, or its certificate can't be read; ``folder``: where a self-made one lies.
+    """
+
+    def __init__(self, title: str, listener: Listener, folder: Path) -> None:
+        assert listener.listen is not None
+        certificate = server_certificate(listener, folder)
+        self._options: dict[str, Any] = server_options(listener, certificate)
+        host, port = address_of(listener.listen)
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._socket = socket.create_server((host, port), family=family, backlog=128)
+        except OSError as error:
+            raise ConfigError(
+                f"{title}.listen: {listener.listen} can't be listened on: {error.strerror}.", remedy="Choose another address or port."
+            ) from error
+        # asyncio does this only for sockets that it made itself; without it answers wait for a delayed acknowledgement.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if certificate else 'http'}://{shown}:{self._socket.getsockname()[1]}"
+        log = logger.bind(action="listening")
+        log.info("{}: listening on {}", title, self.url)
+        if certificate:
+            log.info("{}: its certificate is {}, SHA-256 {}", title, certificate.cert_file, certificate.fingerprint)
+
+    @asynccontextmanager
+    async def open(self, app: ASGIApp) -> AsyncIterator[asyncio.Task[None]]:
+        """Serve ``app`` while the block runs, as the task that it yields."""
+        config = uvicorn.Config(
+            app,
+            **self._options,
+            ws="none",
+            timeout_graceful_shutdown=_LEAVING_SECONDS,
+            limit_concurrency=_MOST_CONNECTIONS,
+            log_level="warning",
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[self._socket]))
+        try:
+            yield serving
+        finally:
+            server.should_exit = True
+            await asyncio.wait({serving}, timeout=_LEAVING_SECONDS + 1)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()

@@ -1,0 +1,203 @@
+"""The service as a process: signals, kills, two at once, a full disk; and that nothing of a job outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from scraper.service.process import MARK, home_of
+
+pytestmark = pytest.mark.browser
+
+
+def wait_until(condition, seconds=40.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+class Serving:
+    """``ucm-scraper serve`` on an office, its log in a file."""
+
+    def __init__(self, place, **changes):
+        self.place = place
+        self.config(**{"schedule": {"every": "1d"}, "limits": {"stop_seconds": 20}, **changes})
+        (place.folder / "data").mkdir(mode=0o700, exist_ok=True)
+        self.log = place.folder / "serve.log"
+        self.process = self.start()
+
+    def config(self, **changes):
+        whole = yaml.safe_load(self.place.config.read_text())
+        whole |= {"admin": {"listen": "127.0.0.1:0", "token": "a-token-for-the-tests"}, "log": {"format": "json"}, **changes}
+        self.place.config.write_text(yaml.safe_dump(whole))
+
+    def start(self):
+        command = [sys.executable, "-m", "scraper", "--config", str(self.place.config), "serve"]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+
+    def lines(self, action):
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("action") == action]
+
+    def home(self):
+        return home_of(self.place.folder / "data")
+
+    def processes(self):
+        """Those of its tasks, however detached."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK, "").startswith(self.home()) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def leftovers(self):
+        return list(Path(tempfile.gettempdir()).glob(f"ucm-{self.home()}-*"))
+
+    def runs(self):
+        with closing(sqlite3.connect(self.place.folder / "data" / "catalog.db")) as catalog:
+            try:
+                return catalog.execute("SELECT status, exit_code FROM runs WHERE trigger = 'schedule' ORDER BY started_at").fetchall()
+            except sqlite3.OperationalError:  # it has just been made
+                return []
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def serve(office):
+    made = []
+
+    def make(place=None, **changes):
+        made.append(Serving(place or office(), **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+        for process in one.processes():
+            process.kill()
+
+
+def is_downloading(place):
+    return any(action.name == "downloadFile" for action in place.ucm.state.actions)
+
+
+def slow_office(office):
+    return office(recordings=60, seconds=(2.0, 4.0), faults={"archive_slow": "200000"})
+
+
+def test_first_run_starts_by_itself_and_leaves_no_process_and_no_file(serve):
+    service = serve()
+    wait_until(lambda: service.runs() == [("complete", 0)])
+    wait_until(lambda: not service.processes() and not service.leftovers())
+    assert service.place.all_is_exact()
+    url = service.lines("listening")[0]["message"].rpartition(" ")[2]
+    assert httpx.get(f"{url}/sign-in").status_code == 200
+    assert service.stop() == 0
+
+
+def test_sigterm_finishes_the_recording_in_hand_and_ends_in_0_and_the_next_start_makes_up_for_it(serve, office):
+    service = serve(slow_office(office))
+    wait_until(lambda: any(service.place.store.rglob("*.wav")))
+    assert service.stop() == 0
+    assert (service.runs(), service.processes(), service.leftovers()) == ([("stopped", 3)], [], [])
+    archived = len(service.place.archived())
+    assert 0 < archived < 60
+    service.place.ucm.state.faults.clear()
+    service.process = service.start()
+    wait_until(lambda: service.runs() == [("stopped", 3), ("complete", 0)])
+    assert service.place.all_is_exact()
+    assert service.lines("run-missed")
+
+
+def test_second_signal_ends_all_at_once(serve, office):
+    service = serve(office(pack_seconds=60.0), limits={"stop_seconds": 300})
+    wait_until(lambda: service.place.ucm.state.count("packFile"))
+    job = next(process for process in service.processes() if "_task" in process.cmdline())
+    job.suspend()  # it can't stop in order
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: service.lines("service-stopping"))
+    began = time.monotonic()
+    assert service.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 10
+    assert (service.processes(), service.leftovers()) == ([], [])
+
+
+def test_killed_service_takes_its_jobs_along_and_the_next_one_cleans_up(serve, office):
+    service = serve(slow_office(office))
+    wait_until(lambda: is_downloading(service.place))
+    job = next(process for process in service.processes() if "_task" in process.cmdline())
+    job.suspend()  # what is stopped can't notice
+    service.process.kill()
+    service.process.wait()
+    assert service.processes()
+    service.place.ucm.state.faults.clear()
+    service.process = service.start()
+    wait_until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: service.runs() == [("failed", 1), ("complete", 0)])
+    assert service.place.all_is_exact()
+    wait_until(lambda: not service.processes() and not service.leftovers())
+
+
+def test_second_service_on_the_same_data_dir_ends_in_9_and_names_the_first(serve):
+    service = serve()
+    wait_until(lambda: service.lines("service-started"))
+    command = [sys.executable, "-m", "scraper", "--config", str(service.place.config), "serve"]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 9
+    assert f"pid {service.process.pid}" in second.stderr
+
+
+def test_scheduled_run_waits_for_a_job_of_the_command_line(serve, office):
+    place = office(pack_seconds=6.0)
+    by_hand = place.command("run", "--json")
+    wait_until(lambda: place.ucm.state.count("packFile"))
+    service = serve(place)
+    wait_until(lambda: service.lines("task-waits"))
+    assert place.finish(by_hand)[0] == 0
+    wait_until(lambda: service.runs() == [("complete", 0)])
+
+
+def test_full_disk_fails_the_run_and_the_service_lives_on(serve, office):
+    place = office()
+    place.config.write_text(place.config.read_text().replace("min_free_mb: 1", "min_free_mb: 100000000"))
+    service = serve(place)
+    wait_until(lambda: service.runs() == [("failed", 8)])
+    assert service.process.poll() is None
+    assert service.stop() == 0
+
+
+def test_browser_that_outlives_its_killed_job_is_ended(serve, office):
+    service = serve(office(pack_seconds=60.0))
+    wait_until(lambda: service.place.ucm.state.count("packFile"))
+    for process in service.processes():
+        if "chrom" in process.name():
+            process.suspend()  # it notices nothing
+    job = next(process for process in service.processes() if "_task" in process.cmdline())
+    os.kill(job.pid, signal.SIGKILL)
+    wait_until(lambda: service.lines("task-failed"))
+    wait_until(lambda: not service.processes() and not service.leftovers())
+    assert service.runs() == [("failed", 1)]
