@@ -74,6 +74,7 @@ CATALOGUE = {
     for fault in (
         # signing in
         Fault("captcha", "", "the sign-in page shows a CAPTCHA, and no sign-in works without its token", _flag),
+        Fault("captcha_pictures", "", "ticking the CAPTCHA's box is not enough: it shows pictures to choose from", _flag),
         Fault("lockout", "ban|forever", "this address is banned: -68 for five minutes, or -70 for good", _one_of("ban", "forever")),
         Fault("remain_fields", "top|missing", "remain_num and remain_time stand at the top level, or nowhere", _one_of("top", "missing")),
         Fault("unknown_user", "", "a user that doesn't exist gets -71 instead of -37", _flag),
@@ -118,6 +119,7 @@ CATALOGUE = {
         Fault("noise", "FRACTION", "this fraction of the recordings holds noise instead of speech", _fraction),
         Fault("short", "FRACTION", "this fraction of the recordings lasts half as long as its call", _fraction),
         Fault("empty", "FRACTION", "this fraction of the recordings has no bytes", _fraction),
+        Fault("written_late", "SECONDS", "half a recording appears so long after its call, and all of it after as long again", _amount),
         # the APIs
         Fault("api_off", "404|close", "both APIs are switched off", _one_of("404", "close")),
         Fault("api_denied", "", "the client's address is not among the permitted ones", _flag),

@@ -89,6 +89,8 @@ class State:
         self.api_sessions: dict[str, Session] = {}
         self.challenges: dict[str, str] = {}
         self.captcha_tokens: set[str] = set()
+        #: The pictures, 0 to 8 by rows, that the CAPTCHA shown last asks for.
+        self.captcha_answer: tuple[int, ...] = ()
         self.failures: dict[str, Failures] = {}
         self._numbers = itertools.count(100_000_001)
         self._clock_start = config.start_of_clock()
@@ -161,7 +163,16 @@ class State:
         for body in ("noise", "short", "empty"):
             if fraction := self.faults.get(body):
                 kept = spoil(kept, body, fraction)
+        if late := self.faults.get("written_late"):
+            kept = [self._as_written(recording, late) for recording in kept if self._age(recording) >= late]
         return kept
+
+    def _age(self, recording: Recording) -> float:
+        """Seconds since its call ended."""
+        return (self.now() - recording.start).total_seconds() - recording.seconds
+
+    def _as_written(self, recording: Recording, late: float) -> Recording:
+        return replace(recording, body="short") if self._age(recording) < 2 * late else recording
 
     def add(self, count: int = 1, klass: RecordingClass = RecordingClass.MONITOR, start: datetime | None = None) -> list[Recording]:
         """New calls come in: ``count`` recordings, from ``start`` (PBX local; now, if not given), a minute apart."""
