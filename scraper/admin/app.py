@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from scraper.admin import entry, overview
+from scraper.admin import entry, overview, sign_in
 from scraper.admin.access import NotSignedIn
 from scraper.admin.api import Problem
 from scraper.admin.fence import Fence, Peer, protect
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scraper.service.service import Service
 
 #: Each topic's module: ``router`` holds its pages, ``api`` its part of the JSON API; either may be missing.
-TOPICS = (entry, overview)
+TOPICS = (entry, overview, sign_in)
 
 
 def create_app(service: Service) -> FastAPI:
