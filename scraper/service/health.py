@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from scraper.catalog import Catalog
+from scraper.catalog.notices import PERSON_NEEDED
 from scraper.catalog.watching import RunLine
 from scraper.errors import ExitCode
 from scraper.lock import holder
@@ -147,7 +148,7 @@ class Health:
         stale = now - self._reference(ucm, last_success) > timedelta(hours=self._settings.watch.stale_hours)
         running = holder(self._settings.data_dir, ucm) is not None
         last = history.last
-        state = self._state(history, gaps, running=running, stale=stale)
+        state = self._state(ucm, history, gaps, running=running, stale=stale)
         return UcmHealth(
             ucm=ucm,
             state=state,
@@ -174,18 +175,23 @@ class Health:
         first = self._catalog.first_run(ucm)
         return min(self._since, _time(first)) if first else self._since
 
-    def _state(self, history: _History, gaps: Mapping[GapReason, int], *, running: bool, stale: bool) -> State:
+    def _state(self, ucm: str, history: _History, gaps: Mapping[GapReason, int], *, running: bool, stale: bool) -> State:
+        if self._catalog.open_notices(ucm, PERSON_NEEDED):
+            return State.NEEDS_PERSON
         if history.last is None and not stale:
             return State.RUNNING if running else State.NEVER_RAN
-        failed = history.failed_in_a_row > 0
-        by_exit_code = failed and history.last is not None and history.last.exit_code == ExitCode.PERSON_NEEDED
-        if by_exit_code or GapReason.PERSON_NEEDED in gaps:
-            return State.NEEDS_PERSON
-        if failed:
+        if history.failed_in_a_row and not self._was_signed_in_since(ucm, history.last):
             return State.FAILING
         if stale:
             return State.STALE
         return State.GAPS if gaps or history.good is not history.last else State.HEALTHY
+
+    def _was_signed_in_since(self, ucm: str, last: RunLine | None) -> bool:
+        """Whether a person has signed in since the last run, which failed for want of one: the next goes on."""
+        if last is None or last.exit_code != ExitCode.PERSON_NEEDED:
+            return False
+        ended = next(iter(self._catalog.notices(ucm, PERSON_NEEDED)), None)
+        return ended is not None and (ended.ended_at or "") >= (last.finished_at or "")
 
     def _history(self, ucm: str) -> _History:
         last = told = None
@@ -224,10 +230,16 @@ class Health:
         return known
 
     def _what_now(self, ucm: str, state: State, last: RunLine | None, gaps: Mapping[GapReason, int]) -> str:
-        if state is State.HEALTHY or state is State.RUNNING:
+        if state in (State.HEALTHY, State.RUNNING):
             return ""
         if state is State.NEVER_RAN:
             return f"No job has asked this UCM yet: the schedule will, or `ucm-scraper run --ucm {ucm}` does it now."
+        if state is State.NEEDS_PERSON:
+            return (
+                f"Sign in by hand, on the admin page or with `ucm-scraper login --ucm {ucm}`; the session is kept for the runs that follow."
+            )
+        if self._was_signed_in_since(ucm, last):
+            return "Somebody has signed in since the last run: the next one goes on."
         report = self._catalog.report_of(last.id) if last else None
         if report and report["error"]:
             return f"{report['error']['message']} {report['error']['remedy']}"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scraper.catalog import Catalog
+from scraper.catalog.notices import PERSON_NEEDED
 from scraper.lock import job_lock
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Trigger, Window
 from scraper.service.health import Health, State, Verdict, verdict
@@ -120,15 +121,21 @@ def test_a_run_that_was_stopped_says_nothing(ward: Ward) -> None:
     assert ward.state is State.HEALTHY
 
 
-@pytest.mark.parametrize(("exit_code", "state"), [(5, State.NEEDS_PERSON), (4, State.FAILING), (10, State.FAILING)])
-def test_what_ended_the_last_run_shows(ward: Ward, exit_code: int, state: State) -> None:
+@pytest.mark.parametrize("exit_code", [4, 6, 10])
+def test_what_ended_the_last_run_shows(ward: Ward, exit_code: int) -> None:
     ward.failed(HOUR, exit_code)
-    assert ward.state is state
+    assert (ward.state, ward.health.of("office").exit_code) == (State.FAILING, exit_code)
 
 
-def test_gaps_of_a_way_that_needs_a_person_show_although_another_way_works(ward: Ward) -> None:
-    ward.with_gaps(HOUR, GapReason.PERSON_NEEDED)
+def test_a_person_is_needed_for_as_long_as_the_episode_lasts(ward: Ward) -> None:
+    ward.ran(2 * HOUR)
+    ward.failed(HOUR, 5)
+    ward.catalog.begin_notice(PERSON_NEEDED, "office", NOW - HOUR)
     assert ward.state is State.NEEDS_PERSON
+    assert "ucm-scraper login --ucm office" in ward.health.of("office").what_now
+    ward.catalog.end_notice(PERSON_NEEDED, "office", NOW)
+    found = ward.health.of("office")
+    assert (found.state, found.what_now) == (State.GAPS, "Somebody has signed in since the last run: the next one goes on.")
 
 
 def test_gaps_that_explain_themselves_are_no_reason_to_call_a_ucm_stale(ward: Ward) -> None:
