@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import captcha
 from .api_new import ApiNew
 from .api_old import build_old_app
 from .cgi import Cgi
@@ -64,7 +65,7 @@ def page_settings(state: State) -> dict[str, Any]:
 
 
 class Pages:
-    """The static front end, and the two routes that stand in for Google's reCAPTCHA."""
+    """The static front end."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -82,24 +83,6 @@ class Pages:
             return PlainTextResponse("Not Found", 404)
         media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return Response(path.read_bytes(), media_type=media, headers={"cache-control": "no-store"})
-
-    async def captcha(self, _request: Request) -> Response:
-        """The box that a person ticks."""
-        return HTMLResponse(_CAPTCHA)
-
-    async def captcha_token(self, _request: Request) -> Response:
-        """The token that ticking it earns."""
-        token = f"captcha-{self.state.number()}"
-        self.state.captcha_tokens.add(token)
-        return JSONResponse({"token": token})
-
-
-_CAPTCHA = """<!DOCTYPE html><html><body style="margin:0;font:14px sans-serif;border:1px solid #d3d3d3;background:#f9f9f9;padding:22px">
-<label><input type="checkbox" id="recaptcha-anchor"> I'm not a robot (simulated)</label><script>
-document.getElementById("recaptcha-anchor").addEventListener("click", async () => {
-  const answer = await fetch("/recaptcha/api2/userverify");
-  parent.postMessage({type: "recaptcha", token: (await answer.json()).token}, "*");
-});</script></body></html>"""
 
 
 def _control(state: State) -> list[Route]:
@@ -135,8 +118,7 @@ def build_app(state: State) -> ASGIApp:
         Route("/cgi", cgi.__call__, methods=["GET", "POST"]),
         Route("/api", api.__call__, methods=["GET", "POST"]),
         Route("/api/{path:path}", api.below, methods=["GET", "POST"]),
-        Route("/recaptcha/api2/anchor", pages.captcha),
-        Route("/recaptcha/api2/userverify", pages.captcha_token),
+        *captcha.routes(state),
         Route("/static/{path:path}", pages.static),
         *(_control(state) if state.config.host in ("127.0.0.1", "::1", "localhost") else []),
         Route("/{path:path}", pages.index),

@@ -93,6 +93,19 @@ def test_captcha_refuses_every_sign_in_without_a_token_and_costs_no_attempt(star
     assert pbx.sign_in(captcha=token)["status"] == 0
 
 
+def test_captcha_of_pictures_gives_its_token_for_the_right_ones_only(start):
+    pbx = start(faults={"captcha": "", "captcha_pictures": ""})
+
+    def token(tiles):
+        return pbx.http.get("/recaptcha/api2/userverify", params={"tiles": ",".join(map(str, tiles))}).json()["token"]
+
+    assert token(()) is None
+    pbx.http.get("/recaptcha/api2/bframe")
+    right = pbx.state.captcha_answer
+    assert token(number for number in range(9) if number not in right) is None
+    assert pbx.sign_in(captcha=token(right))["status"] == 0
+
+
 @pytest.mark.parametrize(("kind", "given"), [("otp", {"code": "123456"}), ("change_password", {"password": "another"})])
 def test_an_extra_step_keeps_the_session_shut_until_it_is_done(start, kind, given):
     pbx = start(faults={"login_extra": kind})

@@ -57,11 +57,19 @@ function captchaWidget(dispose) {
     "iframe",
     { title: "reCAPTCHA", src: "/recaptcha/api2/anchor", width: "304", height: "78", frameborder: "0", scrolling: "no" },
   );
+  let challenge = null; // its place is known to captcha.py
   const listen = (event) => {
-    if (event.origin === window.location.origin && event.data?.token) token.value = event.data.token;
+    if (event.origin !== window.location.origin || event.data?.type !== "recaptcha") return;
+    challenge?.remove();
+    if (event.data.token) token.value = event.data.token;
+    if (event.data.challenge) {
+      challenge = h("iframe.captcha-challenge", { title: "recaptcha challenge", src: "/recaptcha/api2/bframe", width: "300", height: "420", frameborder: "0" });
+      document.body.append(challenge);
+    }
   };
   window.addEventListener("message", listen);
   dispose.push(() => window.removeEventListener("message", listen));
+  dispose.push(() => challenge?.remove());
   return {
     node: h(
       "div.g-recaptcha",
