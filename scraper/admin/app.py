@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,29 +17,31 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from scraper.admin import entry, overview, sign_in
+from scraper.admin import entry, health, overview, sign_in
 from scraper.admin.access import NotSignedIn
 from scraper.admin.api import Problem
 from scraper.admin.fence import Fence, Peer, protect
 from scraper.admin.gate import Gate, token_of
 from scraper.admin.pages import STATIC, render
+from scraper.admin.run_log import RunLogs
 from scraper.errors import ScraperError
 
 if TYPE_CHECKING:
     from scraper.service.service import Service
 
 #: Each topic's module: ``router`` holds its pages, ``api`` its part of the JSON API; either may be missing.
-TOPICS = (entry, overview, sign_in)
+TOPICS = (entry, overview, sign_in, health)
 
 
 def create_app(service: Service) -> FastAPI:
     """The admin service over ``service``. The token is made where none is configured (see :func:`scraper.admin.gate.token_of`)."""
     app = FastAPI(
         title="ucm-scraper", description="The admin service of ucm-recording-scraper.", version="1", openapi_url=None, docs_url=None,
-        redoc_url=None,
+        redoc_url=None, lifespan=_with_background,
     )  # fmt: skip
     app.state.service = service
     app.state.gate = Gate(token_of(service.settings)[0])
+    app.state.run_logs = RunLogs(service.settings.data_dir / "admin" / "logs")
     for topic in TOPICS:
         for router in (getattr(topic, "router", None), getattr(topic, "api", None)):
             if router is not None:
@@ -50,6 +54,17 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Peer)
     _answer_failures(app)
     return app
+
+
+@asynccontextmanager
+async def _with_background(app: FastAPI) -> AsyncIterator[None]:
+    works = [asyncio.ensure_future(topic.background(app)) for topic in TOPICS if hasattr(topic, "background")]
+    try:
+        yield
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.wait(works)
 
 
 class _Static(StaticFiles):
@@ -97,13 +112,13 @@ def _unforeseen(request: Request, _: Exception) -> Response:
     return response
 
 
-def problem(request: Request, status: int, found: Problem, headers: object = None) -> Response:
+def problem(request: Request, status: int, found: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """What went wrong: JSON for the API, else a page."""
     if request.url.path.startswith("/api/"):
         response: Response = JSONResponse(found.model_dump(), status)
     else:
         response = render(request, "problem.html", status, problem=found, code=status)
-    response.headers.update(headers or {})  # type: ignore[call-overload]
+    response.headers.update(headers or {})
     return response
 
 

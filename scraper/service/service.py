@@ -22,6 +22,7 @@ from scraper.service.process import ChildProcess, home_of
 from scraper.service.push import Pushes
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind, Stage, Task, TaskState
+from scraper.service.watch import Watch
 from scraper.settings import Settings
 from scraper.threads import in_thread
 
@@ -56,6 +57,7 @@ class Service:
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
         self.pushes = Pushes(self)
+        self.watch = Watch(self)
         self.stopping = False
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
@@ -75,7 +77,7 @@ class Service:
         self.schedule.recall()
         for ucm in self.settings.ucms:
             await in_thread(self._give_up_runs, ucm)
-        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run)
+        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run, self.watch.keep)
         try:
             async with asyncio.TaskGroup() as group:
                 for duty in duties:

@@ -29,7 +29,8 @@ _WHOLE_JOBS = frozenset({Kind.RUN, Kind.RECONCILE})
 class Watched(alarms.Watched, Protocol):
     """What is needed of the service."""
 
-    dispatch: Dispatch
+    @property
+    def dispatch(self) -> Dispatch: ...
 
 
 class Watch:

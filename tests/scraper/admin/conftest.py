@@ -17,6 +17,7 @@ import yaml
 from scraper.admin import create_app
 from scraper.catalog import Catalog
 from scraper.service.health import Health
+from scraper.service.metrics import Tally
 from scraper.service.task import Event, Stage, Task, TaskState
 from scraper.settings import load
 
@@ -117,6 +118,7 @@ def make_admin(tmp_path: Path) -> Iterator[Any]:
             dispatch=NotedDispatch(),
             schedule=SimpleNamespace(next_run=lambda ucm: None),
             health=Health(opened[-1], settings),
+            watch=SimpleNamespace(tally=Tally()),
             started_at=datetime.now(UTC),
             clock=lambda: datetime.now(UTC),
         )
