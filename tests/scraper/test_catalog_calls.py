@@ -138,6 +138,29 @@ def test_a_call_of_the_table_is_not_told_again_once_the_api_tells_it(catalog: Ca
     assert names(catalog) == ["2026-02/a.wav", "None/t.wav"]
 
 
+def test_a_pushed_call_is_not_told_again_once_the_api_tells_it(catalog: Catalog) -> None:
+    catalog.upsert_calls("office", calls_of(leg(session="as the push calls it")), "push")
+    assert [call.source for call in catalog.calls("office")] == ["push"]
+    catalog.upsert_calls("office", calls_of(leg()), "api")
+    assert [(call.source, call.session) for call in catalog.calls("office")] == [("api", "s")]
+    assert catalog.call_counts("office").calls == 1 and set(names(catalog)) == {"2026-02/a.wav"}
+
+
+@pytest.mark.parametrize("order", [("api", "push"), ("push", "api"), ("api", "csv", "push"), ("csv", "api")])
+def test_what_the_api_told_stays_told_by_the_api(catalog: Catalog, order: Any) -> None:
+    for source in order:
+        catalog.upsert_calls("office", calls_of(leg()), source)
+    assert [call.source for call in catalog.calls("office")] == ["api"]
+    assert catalog.newest_start("office", "api") == "2026-02-01 20:40:00"
+
+
+def test_the_recordings_beside_one_are_those_of_its_calls(catalog: Catalog) -> None:
+    catalog.upsert_calls("office", calls_of(leg(recordfiles="2026-02/a.wav@2026-02/b.wav@"), leg(AcctId="8", recordfiles="c.wav@")), "api")
+    catalog.upsert_calls("branch", calls_of(leg(recordfiles="2026-02/a.wav@2026-02/d.wav@")), "api")
+    assert {file.name for file in catalog.files_beside("office", "a.wav")} == {"a.wav", "b.wav"}
+    assert catalog.files_beside("office", "d.wav") == []
+
+
 def test_counts_tell_the_answered_calls_that_name_no_recording(catalog: Catalog) -> None:
     legs = [
         leg(), leg(AcctId="8", recordfiles="", session="b"), leg(AcctId="9", recordfiles="", billsec="0", disposition="NO ANSWER"),
