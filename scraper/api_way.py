@@ -136,7 +136,8 @@ class ApiWay:
         if self._client is None:
             desk = self._desk
             budget = SignInBudget(desk.catalog, desk.ucm.url, pin=desk.ucm.tls.pin or self._seen_pin())
-            surroundings = Surroundings(budget, CatalogMemory(desk.catalog, desk.ucm.url), Pace(sleep=sleeper(desk.order.stop)))
+            memory, pace = CatalogMemory(desk.catalog, desk.ucm.url), Pace(sleep=sleeper(desk.order.stop))
+            surroundings = Surroundings(budget, memory, pace, bandwidth=desk.bandwidth)
             try:
                 self._client = open_api(desk.ucm, surroundings)
             except ScraperError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from scraper.bandwidth import Bandwidth
 from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
@@ -78,6 +79,8 @@ class Desk:
     report: Report
     work_dir: Path
     archived_before: int
+    #: What the job's ways together may download.
+    bandwidth: Bandwidth | None = None
     #: Whether something could say what should exist; without that nothing is ever called complete.
     known: bool = False
     stopped: bool = False
@@ -172,7 +175,7 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
             store = open_store(order.settings.store, catalog)
             recover(store, catalog, order.ucm)
             store.check_free()
-            desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived)
+            desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived, Bandwidth.of(order.settings))
             try:
                 yield desk
             except Exception as error:  # noqa: BLE001 -- the job's own boundary

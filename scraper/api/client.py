@@ -23,6 +23,7 @@ from scraper.api.pace import Pace
 from scraper.api.recapi import Fetched, Recordings
 from scraper.api.reply import JsonObject
 from scraper.api.transport import Patience, Transport
+from scraper.bandwidth import Bandwidth
 from scraper.budget import SignInBudget
 from scraper.errors import ApiBlocked, ApiOff, GoneAtPbx, NetworkError, NotUnderstood, ScraperError, TlsHandshakeFailed
 from scraper.models import RecordingClass
@@ -126,12 +127,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the client is given beside the configuration: the sign-in budget, its memory, its pace and its deadlines."""
+    """What the client is given beside the configuration: the sign-in budget, its memory, its pace, its deadlines and its bandwidth."""
 
     budget: SignInBudget
     memory: Memory
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
+    bandwidth: Bandwidth | None = None
 
 
 def open_api(ucm: Ucm, surroundings: Surroundings) -> Client:
@@ -174,6 +176,8 @@ def _open(ucm: Ucm, kind: Kind, surroundings: Surroundings) -> Client:
     account = Account(ucm.api.username, ucm.api.secret or "", surroundings.budget)
     pace = surroundings.pace
     transport = Transport(address(ucm, kind), ucm.tls, surroundings.patience, pace.clock)
+    if bandwidth := surroundings.bandwidth:
+        transport.came = lambda count: pace.sleep(bandwidth.spend(count))
     family = NewApi(transport, account, pace) if kind == "https" else OldApi(transport, account, pace)
     client = Client(family, surroundings.memory)
     with ExitStack() as undo:

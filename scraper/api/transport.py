@@ -40,7 +40,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request. ``seconds`` is how long its whole answer may take."""
+    """A request. ``seconds`` is how long its whole answer may take; ``form`` its body, where it isn't JSON."""
 
     method: str
     path: str
@@ -48,6 +48,8 @@ class Outgoing:
     params: Mapping[str, str] | None = None
     json: Mapping[str, Any] | None = None
     auth: httpx.Auth | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
 
 
 class Transport:
@@ -58,6 +60,8 @@ class Transport:
 
     def __init__(self, url: str, rules: ClientRules, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
+        #: Told how many bytes of an answer came; it may take its time.
+        self.came: Callable[[int], None] = lambda count: None
         self.patience = patience
         #: Seconds by which the PBX's clock is ahead of ours, by its last answer; None where it doesn't say.
         self.clock_ahead: float | None = None
@@ -83,9 +87,9 @@ class Transport:
         :class:`TlsHandshakeFailed`, :class:`AnswerNotAsExpected`.
         """
         deadline, began = self._clock() + request.seconds, False
-        path, params, json, auth = request.path, request.params, request.json, request.auth
+        body = {"params": request.params, "json": request.json, "data": request.form}
         try:
-            with self._http.stream(request.method, path, params=params, json=json, auth=auth) as response:
+            with self._http.stream(request.method, request.path, **body, auth=request.auth, headers=request.headers) as response:
                 began = True
                 self._note_clock(response.headers.get("date"))
                 yield Reply(response.status_code, response.headers, self._pieces(response, deadline, request.seconds))
@@ -106,6 +110,7 @@ class Transport:
         for piece in response.iter_bytes(_BLOCK):
             if self._clock() > deadline:
                 raise AnswerCut(f"The PBX's answer took longer than {seconds:.0f} s.")
+            self.came(len(piece))
             yield piece
 
     def _note_clock(self, date: str | None) -> None:

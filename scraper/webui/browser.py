@@ -18,9 +18,11 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.sync_api import Playwright as SyncPlaywright
 from playwright.sync_api import sync_playwright
 
+from scraper.bandwidth import Bandwidth
 from scraper.errors import BrowserFailed, BrowserMissing
 from scraper.tls import Certificate
 from scraper.webui.guard import CAPTCHA_HOSTS
+from scraper.webui.relay import relay
 from scraper.webui.watchdog import Rhythm, Watchdog, watched
 
 #: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
@@ -37,7 +39,7 @@ _QUIET = ("--disable-background-networking", "--disable-component-update", "--di
 class LaunchOptions:
     """How to start the browser: the folder for downloads, where it is (None: find it), visible or not, the only host it may reach.
 
-    ``rhythm``: how often it is asked for signs of life.
+    ``rhythm``: how often it is asked for signs of life; ``bandwidth``: how fast it may download from that host, None: as it can.
     """
 
     downloads: Path
@@ -45,6 +47,7 @@ class LaunchOptions:
     headless: bool = True
     host: str | None = None
     rhythm: Rhythm = field(default_factory=Rhythm)
+    bandwidth: Bandwidth | None = None
 
 
 def find_system_browser() -> Path | None:
@@ -105,13 +108,14 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start, stops answering, or what Playwright
     raises inside the block).
     """
-    async with async_playwright() as playwright:
+    async with async_playwright() as playwright, _slowed(options) as slowed:
         executable = find_browser(playwright, options.executable)
         if executable == find_system_browser():
             logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
         args = [
             *_QUIET,
-            *([_only(options.host)] if options.host else []),
+            *([_only(options.host, *(["127.0.0.1"] if slowed else []))] if options.host else []),
+            *slowed,
             *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
         ]
         browser = await _start(playwright, executable, args, options)
@@ -134,9 +138,19 @@ async def _close(browser: Browser, watchdog: Watchdog) -> None:
             await watchdog.kill()
 
 
-def _only(host: str) -> str:
+@asynccontextmanager
+async def _slowed(options: LaunchOptions) -> AsyncIterator[list[str]]:
+    """What makes the browser keep to its bandwidth."""
+    if options.bandwidth is None or options.host is None:
+        yield []
+        return
+    async with relay(options.bandwidth, {options.host, *CAPTCHA_HOSTS}) as proxy:
+        yield [f"--proxy-server={proxy}", "--proxy-bypass-list=<-loopback>"]
+
+
+def _only(*hosts: str) -> str:
     """No other host has an address, for whatever leaves the browser; but for those that a CAPTCHA loads from."""
-    excluded = ", ".join(f"EXCLUDE {name}" for name in (host, *CAPTCHA_HOSTS))
+    excluded = ", ".join(f"EXCLUDE {name}" for name in (*hosts, *CAPTCHA_HOSTS))
     return f"--host-resolver-rules=MAP * ~NOTFOUND, {excluded}"
 
 
