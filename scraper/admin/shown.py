@@ -78,9 +78,15 @@ def share(part: int, whole: int | None) -> str:
     return "< 0.1 %" if 0 < percent < 0.1 else f"{percent:.{0 if part in (0, whole) else 1}f} %"
 
 
+def utc_text(value: datetime | None) -> str:
+    """``2026-02-06 16:21 UTC``, for titles; ``never``."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if value else "never"
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "ago": ago,
+    "utc": utc_text,
     "span": span,
     "size": size,
     "number": number,

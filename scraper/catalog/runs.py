@@ -105,6 +105,12 @@ class Runs(Database):
         with self.reading() as connection:
             return [RunSummary(**row) for row in connection.execute(query).mappings()]
 
+    def run_summary(self, run_id: str) -> RunSummary | None:
+        """One run in a line."""
+        with self.reading() as connection:
+            row = connection.execute(select(*_SUMMARY).where(runs.c.id == run_id)).mappings().one_or_none()
+            return RunSummary(**row) if row else None
+
     def find_run(self, run_id: str) -> Run | None:
         """One run by its id."""
         with self.reading() as connection:

@@ -1,0 +1,63 @@
+"""A year of coverage by day, counted at most every half minute however often it is asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, cast
+
+from fastapi import FastAPI
+
+from scraper.admin.charts import first_day
+from scraper.catalog import DayCoverage
+
+if TYPE_CHECKING:
+    from scraper.service.service import Service
+
+_FRESH_SECONDS = 30.0
+#: How long one request may spend on bringing the search index up to date.
+_INDEXING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class YearOfDays:
+    """Coverage by day. ``indexing``: recordings are still being indexed, and some are not counted yet."""
+
+    days: Mapping[str, DayCoverage]
+    indexing: bool
+
+
+class CoverageBoard:
+    """The last answers. Safe to share between threads; who asks while it is counted waits for that count."""
+
+    def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counted: dict[str | None, tuple[float, YearOfDays]] = {}
+
+    @classmethod
+    def of(cls, app: FastAPI) -> Self:
+        """The app's board, made when first asked for."""
+        if not hasattr(app.state, "coverage_board"):
+            app.state.coverage_board = cls(app.state.service)
+        return cast(Self, app.state.coverage_board)
+
+    def days(self, ucm: str | None) -> YearOfDays:
+        """Of one UCM, or of all. Raises the catalog's :class:`~scraper.errors.StorageError`."""
+        with self._lock:
+            counted = self._counted.get(ucm)
+            if counted is None or self._clock() - counted[0] > _FRESH_SECONDS:
+                counted = self._counted[ucm] = self._clock(), self._count(ucm)
+            return counted[1]
+
+    def _count(self, ucm: str | None) -> YearOfDays:
+        settings, catalog = self._service.settings, self._service.catalog
+        zones = {name: one.zone for name, one in settings.ucms.items()}
+        deadline = self._clock() + _INDEXING_SECONDS
+        while (indexing := catalog.index_some(zones)) and self._clock() < deadline:
+            pass
+        asked = {ucm: zones[ucm]} if ucm else zones
+        return YearOfDays(catalog.coverage_by_day(asked, first_day(self._service.clock().date()).isoformat()), indexing)
