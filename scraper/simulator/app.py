@@ -51,6 +51,7 @@ def page_settings(state: State) -> dict[str, Any]:
     return {
         "modal": config.modal and not faults.get("no_modal"),
         "date_filter": config.date_filter,
+        "pack_follows_filter": config.pack_follows_filter,
         "language": faults.get("language") or config.language,
         "labels": faults.get("labels") or config.labels,
         "overlay": bool(config.overlay or faults.get("overlay")),

@@ -205,7 +205,7 @@ async def _list_file(call: Call) -> Response:
     klass = CLASSES.get(kind)
     if klass is None:
         return answer(INVALID)
-    found = _filtered(call.state.listed(klass), call.params.get("filter", ""), call.state)
+    found = filtered(call.state.listed(klass), call.params.get("filter", ""), call.state)
     found.sort(key=_SORT.get(call.params.get("sidx", "d"), _SORT["d"]), reverse=call.params.get("sord", "desc") == "desc")
     total = len(found) + (call.state.faults.get("listing_total") or 0)
     rows = [_row(recording) for recording in page_of(found, call.params)]
@@ -258,7 +258,7 @@ def local_time(text: str | None) -> str | None:
         return None
 
 
-def _filtered(recordings: list[Recording], text: str, state: State) -> list[Recording]:
+def filtered(recordings: list[Recording], text: str, state: State) -> list[Recording]:
     """The recordings between the filter's start_time and end_time, where this build of the UI has a date filter at all."""
     try:
         wanted = json.loads(text or "{}")

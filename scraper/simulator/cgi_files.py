@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from scraper.models import RecordingClass
 
-from .cgi import CLASSES, INVALID, Call, Handler, answer
+from .cgi import CLASSES, INVALID, Call, Handler, answer, filtered
 from .delivery import ERROR_PAGE, Delivery, Effects, attachment, deliver_single, page_instead
 from .packs import PackPlan, build, fingerprint, not_an_archive
 from .recordings import Recording
@@ -59,7 +59,7 @@ class Files:
             return answer(ANOTHER_TASK)
         klass, all_name, batch_name = PACKS[kind]
         everything = data == all_name
-        chosen = self.state.packable(klass)
+        chosen = filtered(self.state.packable(klass), call.params.get("filter", ""), self.state)
         if not everything:
             wanted = set(data.split(","))
             chosen = [recording for recording in chosen if recording.path in wanted]

@@ -46,6 +46,7 @@ class SimulatorConfig:
     # the web UI (field guide 1)
     modal: bool = True
     date_filter: bool = False
+    pack_follows_filter: bool = False
     language: Literal["en", "de", "zh"] = "en"
     labels: Literal["new", "old"] = "new"
     overlay: bool = False

@@ -14,8 +14,8 @@ export function tell(answer) {
 }
 
 // Resolves to the status that packing ended with. alive() tells whether anybody still waits for it.
-async function packed(type, data, archive, alive) {
-  const started = await cgi("packFile", { type, data });
+async function packed({ type, data, archive, filter }, alive) {
+  const started = await cgi("packFile", { type, data, ...(filter ? { filter } : {}) });
   if (started.status !== 0 || config.pack_mode !== "poll") return started.status;
   while (alive()) {
     const seen = await cgi("checkFile", { type, data: archive });
@@ -26,20 +26,23 @@ async function packed(type, data, archive, alive) {
 }
 
 // Packs (data: the archive's own name for everything, else the rows' names) and downloads. page: the element that must still be there.
-export async function packAndDownload(page, { type, data, archive }) {
-  await (config.modal ? withModal : withToast)(page, { type, data, archive });
+// filter: text of the page's date filter, where this build packs only what it shows.
+export async function packAndDownload(page, ask) {
+  await (config.modal ? withModal : withToast)(page, ask);
 }
 
-async function withToast(page, { type, data, archive }) {
+async function withToast(page, ask) {
+  const { type, archive } = ask;
   const close = message("loading", text.packing);
-  const status = await packed(type, data, archive, () => page.isConnected);
+  const status = await packed(ask, () => page.isConnected);
   close();
   if (!page.isConnected) return;
   if (status === 0) downloadByLocation(cgiUrl("downloadFile", { type, data: archive }));
   else if (status !== null) message("error", text.packFailed);
 }
 
-async function withModal(page, { type, data, archive }) {
+async function withModal(page, ask) {
+  const { type, data, archive } = ask;
   let open = true;
   const url = cgiUrl("downloadFile", { type, data: archive });
   const title = data === archive ? fileButtons.downloadAll : fileButtons.download;
@@ -53,7 +56,7 @@ async function withModal(page, { type, data, archive }) {
     button(text.download, { kind: "primary", disabled: busy, loading: busy, onClick: download }),
   ];
   dialog.update({ footer: footer(true) });
-  const status = await packed(type, data, archive, () => page.isConnected && open);
+  const status = await packed(ask, () => page.isConnected && open);
   if (!open || !page.isConnected || status === null) return;
   if (status === 0) {
     dialog.update({ body: ready(), footer: footer(false) });

@@ -114,7 +114,8 @@ class Recordings {
   }
 
   pack(data, archive) {
-    return packAndDownload(this.container, { type: this.kind.pack, data, archive });
+    const filter = config.pack_follows_filter && data === archive ? JSON.stringify(this.range) : null;
+    return packAndDownload(this.container, { type: this.kind.pack, data, archive, filter });
   }
 
   play(row) {
