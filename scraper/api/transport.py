@@ -87,9 +87,16 @@ class Transport:
         :class:`TlsHandshakeFailed`, :class:`AnswerNotAsExpected`.
         """
         deadline, began = self._clock() + request.seconds, False
-        body = {"params": request.params, "json": request.json, "data": request.form}
         try:
-            with self._http.stream(request.method, request.path, **body, auth=request.auth, headers=request.headers) as response:
+            with self._http.stream(
+                request.method,
+                request.path,
+                params=request.params,
+                json=request.json,
+                data=request.form,
+                auth=request.auth,
+                headers=request.headers,
+            ) as response:
                 began = True
                 self._note_clock(response.headers.get("date"))
                 yield Reply(response.status_code, response.headers, self._pieces(response, deadline, request.seconds))

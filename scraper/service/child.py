@@ -196,6 +196,12 @@ def _login(task: Task, settings: Settings, service: Service) -> Outcome:
     return int(outcome.exit_code), None, {"outcome": outcome.value, "message": outcome.message}
 
 
+def _keep_alive(task: Task, settings: Settings, service: Service) -> Outcome:
+    from scraper.service.keep_alive import keep_alive
+
+    return int(ExitCode.COMPLETE), None, {"session": keep_alive(settings, task.ucm).value}
+
+
 _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.RUN: _job,
     Kind.PLAN: _job,
@@ -204,6 +210,7 @@ _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.BACKFILL: _backfill,
     Kind.DOCTOR: _doctor,
     Kind.LOGIN: _login,
+    Kind.KEEP_ALIVE: _keep_alive,
 }
 
 

@@ -98,6 +98,7 @@ class Schedule:
             base = self._remembered(ucm, timing)
             if base is None or base > now:
                 self._plan(ucm, timing.next_after(now, base))
+                self._save(ucm, self._due[ucm].base)
                 continue
             logger.bind(action="run-missed", ucm=ucm).info("The run of {} was missed, or not done; making up for it", utc(base))
             self._save(ucm, timing.next_after(now, base))  # should the service die of it, it is not tried at every start

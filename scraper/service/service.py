@@ -18,6 +18,7 @@ from scraper.lock import is_free, job_lock
 from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.health import Health
+from scraper.service.keep_alive import KeepAlive
 from scraper.service.process import ChildProcess, home_of
 from scraper.service.push import Pushes
 from scraper.service.schedule import Schedule
@@ -57,11 +58,12 @@ class Service:
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
         self.pushes = Pushes(self)
+        self.sessions = KeepAlive(self)
         self.watch = Watch(self)
         self.stopping = False
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
-        self._told: list[Ended] = []
+        self._told: list[Ended] = [self.sessions.ended]
         self._going_on: set[asyncio.Future[None]] = set()
 
     def when_ended(self, told: Ended) -> None:
@@ -77,7 +79,7 @@ class Service:
         self.schedule.recall()
         for ucm in self.settings.ucms:
             await in_thread(self._give_up_runs, ucm)
-        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run, self.watch.keep)
+        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run, self.sessions.keep, self.watch.keep)
         try:
             async with asyncio.TaskGroup() as group:
                 for duty in duties:

@@ -1,0 +1,151 @@
+"""Keeps a kept session alive where a sign-in takes a person: an idle one ends after ten minutes (field guide 1).
+
+A small read every five minutes, of what the Recordings page itself reads: over the pinned HTTP client with the session's cookies, judged by
+the browser's guard, without a browser. It never signs in; a session that has ended is noted and left alone until another is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from loguru import logger
+
+from scraper.api.transport import Outgoing, Patience, Transport
+from scraper.catalog import Catalog
+from scraper.catalog.notices import PERSON_NEEDED
+from scraper.errors import AnswerNotAsExpected, StorageError
+from scraper.models import Trigger
+from scraper.names import component
+from scraper.service.task import Dispatch, Kind, Stage, Task, TaskState
+from scraper.settings import Settings
+from scraper.threads import in_thread
+from scraper.webui.kept import KeptSession
+
+#: The longest time without a read, in seconds: half of what a PBX allows.
+EVERY_SECONDS = 300.0
+_LOOK_SECONDS = 30.0
+_PATIENCE = Patience(connect=10.0, read=20.0)
+_ANSWER_SECONDS, _LONGEST_ANSWER = 30.0, 1 << 20
+#: What the Recordings page asks for first (field guide 1).
+_READ = {
+    "action": "listFile",
+    "type": "voice_recording",
+    "filter": '{"list_dir":0,"list_file":1,"file_suffix":["mp3","wav"]}',
+    "item_num": "10",
+    "page": "1",
+    "sidx": "d",
+    "sord": "desc",
+}
+_ENDED = frozenset({-5, -6})
+
+
+class Session(StrEnum):
+    """What a read says of the kept session."""
+
+    ALIVE = "alive"
+    ENDED = "ended"
+    NONE = "none"
+    UNCLEAR = "unclear"
+
+
+def keep_alive(settings: Settings, name: str) -> Session:
+    """Read something small with a UCM's kept session.
+
+    Raises what proving who answers and :meth:`scraper.api.transport.Transport.send` raise.
+    """
+    from scraper.webui.guard import Judge  # Playwright comes along
+
+    ucm = settings.ucms[name]
+    kept = KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username).load() if ucm.web else None
+    cookies = "; ".join(_cookies(kept, ucm.url))
+    if not cookies:
+        return Session.NONE
+    if not Judge(ucm.url).request("POST", f"{ucm.url}/cgi", urlencode(_READ).encode()).allowed:
+        return Session.UNCLEAR
+    with Transport(ucm.url, ucm.tls, _PATIENCE) as transport:
+        request = Outgoing("POST", "/cgi", _ANSWER_SECONDS, form=_READ, headers={"Cookie": cookies})
+        with transport.send(request) as reply:
+            try:
+                status = reply.json(_LONGEST_ANSWER).get("status")
+            except AnswerNotAsExpected:
+                return Session.UNCLEAR
+    return Session.ENDED if status in _ENDED else Session.ALIVE if status == 0 else Session.UNCLEAR
+
+
+def is_wanted(settings: Settings, name: str, catalog: Catalog) -> bool:
+    """Whether a UCM's session is to be kept alive: always, or since a person was needed once. Raises :class:`StorageError`."""
+    web = settings.ucms[name].web
+    if web is None or web.keep_alive == "never":
+        return False
+    return web.keep_alive == "always" or bool(catalog.notices(name, PERSON_NEEDED))
+
+
+class Serving(Protocol):
+    """What is needed of the service."""
+
+    settings: Settings
+    catalog: Catalog
+
+    @property
+    def dispatch(self) -> Dispatch: ...
+
+
+class KeepAlive:
+    """Has idle UCMs' sessions read, as tasks. ``clock``: seconds, of a clock that nobody sets."""
+
+    def __init__(self, service: Serving, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._clock = clock
+        self._used: dict[str, float] = {}
+        #: Sessions that have ended, each as the time at which it was kept: until another is kept nothing is asked.
+        self._ended: dict[str, float | None] = {}
+
+    async def keep(self) -> None:
+        """Until cancelled."""
+        while True:
+            for ucm in self._service.settings.ucms:
+                if self._clock() - self._used.get(ucm, float("-inf")) >= EVERY_SECONDS and await in_thread(self._is_due, ucm):
+                    self._used[ucm] = self._clock()
+                    self._service.dispatch.ask(Task(Kind.KEEP_ALIVE, ucm, Trigger.SCHEDULE))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def ended(self, state: TaskState) -> None:
+        """A task ended: a job has used the session itself; a read says how the session is."""
+        ucm = state.task.ucm
+        self._used[ucm] = self._clock()
+        if state.task.kind is Kind.KEEP_ALIVE and (state.result or {}).get("session") == Session.ENDED:
+            self._ended[ucm] = _kept_at(self._service.settings, ucm)
+            logger.bind(action="session-ended", ucm=ucm).info("The PBX has ended the kept session")
+
+    def _is_due(self, ucm: str) -> bool:
+        service = self._service
+        if any(state.task.ucm == ucm and state.stage is not Stage.ENDED for state in service.dispatch.states(ucm)):
+            return False
+        kept_at = _kept_at(service.settings, ucm)
+        if kept_at is None or self._ended.get(ucm) == kept_at:
+            return False
+        try:
+            return is_wanted(service.settings, ucm, service.catalog)
+        except StorageError:
+            return False
+
+
+def _kept_at(settings: Settings, name: str) -> float | None:
+    try:
+        return (settings.data_dir / "sessions" / f"{component(name)}.json").stat().st_mtime
+    except OSError:
+        return None
+
+
+def _cookies(state: Any, url: str) -> Iterator[str]:
+    """``name=value`` of the session's cookies that a browser would send to this PBX."""
+    parts = urlsplit(url)
+    for cookie in state.get("cookies", ()) if isinstance(state, dict) else ():
+        here = str(cookie.get("domain", "")).removeprefix(".") == parts.hostname
+        if here and "/cgi".startswith(cookie.get("path", "/")) and (parts.scheme == "https" or not cookie.get("secure")):
+            yield f"{cookie['name']}={cookie['value']}"
