@@ -44,7 +44,7 @@ class Pusher:
 
     def hang_up(self, count: int = 1, klass: RecordingClass = RecordingClass.MONITOR) -> list[Recording]:
         """So many calls end now: their recordings are there (or will be, see ``written_late``), their records are pushed."""
-        made = self.state.add(count, klass, self.state.now())
+        made = [recording for _ in range(count) for recording in self.state.add(1, klass)]
         paths = {recording.path for recording in made}
         ended = [call for call in calls(self.state) if any(paths.intersection(leg.files) for leg in call.legs)]
         self.waiting.extend(group(call, self.state.config) for call in ended)
