@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scraper.cli import archive, backfill, cdrs, config, doctor, files, reconvert, run, serve, simulate, task, verify
+from scraper.cli import archive, backfill, cdrs, config, doctor, files, reconvert, run, serve, simulate, task, verify, watch
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
 
@@ -62,6 +62,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 for _command in (
     *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
-    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config, serve.serve, task.task),
+    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
+    *(serve.serve, task.task, watch.healthcheck, watch.notify),
 ):
     cli.add_command(_command)

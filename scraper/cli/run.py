@@ -42,7 +42,14 @@ def run(call: Invocation, names: tuple[str, ...], dry_run: bool, as_json: bool) 
     ucms = chosen(settings, names)
     from scraper import job
 
-    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json).work(ucms, job.plan if dry_run else job.run))
+    shift = Shift(call, settings, Trigger.MANUAL, as_json)
+    if dry_run or settings.ping.url is None:
+        raise click.exceptions.Exit(shift.work(ucms, job.plan if dry_run else job.run))
+    from scraper.service.ping import pinged
+
+    with pinged(settings.ping, len(ucms)) as watched:
+        code = shift.work(ucms, lambda order: watched.note(job.run(order)))
+    raise click.exceptions.Exit(code)
 
 
 @click.command(

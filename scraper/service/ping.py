@@ -74,26 +74,28 @@ def _with_suffix(url: str, suffix: str) -> str:
 
 @dataclass(slots=True)
 class Watched:
-    """What the jobs of one command came to."""
+    """What the ``jobs`` of one command came to."""
 
+    jobs: int
     verdicts: list[Verdict] = field(default_factory=list)
 
-    def note(self, report: Report) -> None:
-        """One of them ended with this report."""
+    def note(self, report: Report) -> Report:
+        """One of them ended with this report, which is returned."""
         self.verdicts.append(verdict(report.as_json()))
+        return report
 
     @property
     def verdict(self) -> Verdict:
-        """Of all: failed where one failed, good where all were."""
+        """Of all: failed where one failed, good where each had its turn and was."""
         if Verdict.FAILED in self.verdicts:
             return Verdict.FAILED
-        return Verdict.GOOD if set(self.verdicts) == {Verdict.GOOD} else Verdict.OPEN
+        return Verdict.GOOD if self.verdicts == [Verdict.GOOD] * self.jobs else Verdict.OPEN
 
 
 @contextmanager
-def pinged(settings: Ping) -> Iterator[Watched]:
+def pinged(settings: Ping, jobs: int) -> Iterator[Watched]:
     """Tell the switch of the command that the block is; what the block raises goes on as it is, and is told as failed."""
-    pinger, watched = Pinger(settings), Watched()
+    pinger, watched = Pinger(settings), Watched(jobs)
     pinger.started()
     how = Verdict.FAILED
     try:
