@@ -1,0 +1,123 @@
+"""The dead-man's switch: what it is told, and that nothing it does disturbs anything."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from loguru import logger
+
+from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Trigger
+from scraper.service.health import Verdict
+from scraper.service.ping import Pinger, pinged
+from scraper.settings.serving import Ping
+
+
+class Switch(ThreadingHTTPServer):
+    """Notes the paths it is asked for, after ``slow`` seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str] = []
+        self.slow = 0.0
+        self.status = 200
+
+    def settings(self, query: str = "") -> Ping:
+        return Ping.model_validate({"url": f"http://127.0.0.1:{self.server_address[1]}/secret{query}", "timeout_seconds": 2})
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Switch
+
+    def do_GET(self) -> None:
+        time.sleep(self.server.slow if self.path.endswith("/start") else 0)
+        self.server.asked.append(self.path)
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    with Switch() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def report(status: Status, *reasons: GapReason) -> Report:
+    found = Report("run", "office", Trigger.MANUAL, datetime.now(UTC), status=status)
+    found.recordings.expected = len(reasons)
+    found.gaps = [Gap(Identity("office", RecordingClass.MONITOR, "2026-02", f"{reason}.wav"), reason, "", "") for reason in reasons]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reports", "last"),
+    [
+        ([report(Status.COMPLETE)], "/secret"),
+        ([report(Status.GAPS, GapReason.UNDECODABLE)], "/secret"),
+        ([report(Status.COMPLETE), report(Status.FAILED)], "/secret/fail"),
+        ([report(Status.GAPS, GapReason.PERSON_NEEDED)], None),
+        ([report(Status.STOPPED)], None),
+    ],
+    ids=["complete", "explained-gaps", "one-failed", "way-to-blame", "stopped"],
+)
+def test_what_the_switch_is_told_of_a_command(switch: Switch, reports: list[Report], last: str | None) -> None:
+    with pinged(switch.settings(), len(reports)) as watched:
+        assert [watched.note(one) for one in reports] == reports
+    assert switch.asked == ["/secret/start", *([last] if last else [])]
+
+
+def test_a_command_whose_jobs_did_not_all_have_their_turn_is_not_good(switch: Switch) -> None:
+    with pinged(switch.settings(), 2) as watched:
+        watched.note(report(Status.COMPLETE))
+    assert switch.asked == ["/secret/start"]
+
+
+def test_the_real_error_goes_on_and_is_told_as_failed(switch: Switch) -> None:
+    switch.status = 404
+    with pytest.raises(ZeroDivisionError), pinged(switch.settings(), 1):
+        raise ZeroDivisionError
+    assert switch.asked == ["/secret/start", "/secret/fail"]
+
+
+def test_no_ping_overtakes_the_one_before(switch: Switch) -> None:
+    switch.slow = 0.3
+    pinger = Pinger(switch.settings("?token=1"))
+    pinger.started()
+    pinger.ended(Verdict.GOOD)
+    pinger.wait()
+    assert switch.asked == ["/secret/start?token=1", "/secret?token=1"]
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_switch_that_hangs_or_is_off_delays_the_end_by_its_deadline_only(hangs: bool) -> None:
+    lines: list[str] = []
+    handler = logger.add(lambda message: lines.append(str(message)), level=0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        if not hangs:
+            listening.close()
+        settings = Ping.model_validate({"url": f"http://127.0.0.1:{port}/secret", "timeout_seconds": 0.5})
+        began = time.monotonic()
+        with pinged(settings, 1) as watched:
+            assert time.monotonic() - began < 0.3
+            watched.note(report(Status.COMPLETE))
+        assert time.monotonic() - began < 2
+    logger.remove(handler)
+    assert "can't be reached" in "".join(lines)
+    assert "secret" not in "".join(lines)
+
+
+def test_without_a_url_nothing_is_done() -> None:
+    with pinged(Ping(), 1) as watched:
+        watched.note(report(Status.COMPLETE))
+    assert watched.verdict is Verdict.GOOD
