@@ -64,7 +64,7 @@ async def _with_background(app: FastAPI) -> AsyncIterator[None]:
     finally:
         for work in works:
             work.cancel()
-        await asyncio.wait(works)
+        await asyncio.gather(*works, return_exceptions=True)
 
 
 class _Static(StaticFiles):
