@@ -31,6 +31,8 @@ SHORTEST_BAN = timedelta(minutes=5)
 LONGEST_BAN = timedelta(hours=24)
 #: The PBX says so many attempts are left: then none is risked.
 FEWEST_REMAINING = 1
+#: With fewer failures left until the PBX's ban a person tries again only after saying that they know.
+FEWEST_FOR_PERSON = 2
 
 Way = Literal["web", "api"]
 _FAILED = ("pending", "refused", "unclear")

@@ -21,6 +21,7 @@ from scraper.admin.access import service_of, who
 from scraper.admin.api import UcmName, known_ucm
 from scraper.admin.gate import Session, Who
 from scraper.admin.pages import page_router, redirect, render
+from scraper.budget import FEWEST_FOR_PERSON, PBX_LIMIT, known_budget
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.errors import ExitCode
 from scraper.models import Trigger
@@ -71,7 +72,9 @@ class _Type(_Deed):
 
 class _Press(_Deed):
     command: Literal["key"]
-    key: Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z+]+$")]
+    key: Annotated[
+        str, Field(pattern=r"^(Enter|Backspace|Delete|(Shift\+)?Tab|Escape|Space|Home|End|Page(Up|Down)|Arrow(Left|Right|Up|Down))$")
+    ]
 
 
 class _Plain(_Deed):
@@ -130,10 +133,10 @@ class Views:
             raise HTTPException(409, "There is a sign-in by hand for this UCM already.")
         self._views[ucm] = _View(somebody.session, somebody, risks_last)
         state = self._service.dispatch.ask(Task(Kind.LOGIN, ucm, Trigger.MANUAL))
+        await in_thread(self._service.catalog.note_audit, str(somebody), "sign-in-by-hand-opened", ucm, "")
         watching = asyncio.create_task(self._note_end(state, somebody))
         self._watching.add(watching)
         watching.add_done_callback(self._watching.discard)
-        await in_thread(self._service.catalog.note_audit, str(somebody), "sign-in-by-hand-opened", ucm, "")
 
     def close(self, ucm: str) -> None:
         """End the current view, if there is one."""
@@ -230,7 +233,8 @@ def views_of(request: Request) -> Views:
 async def page(request: Request, ucm: UcmName) -> Response:
     """The view, if it is this session's; else how to open one, and how the last ended."""
     service, views = service_of(request), views_of(request)
-    web = service.settings.ucms[known_ucm(request, ucm)].web
+    url, web = service.settings.ucms[known_ucm(request, ucm)].url, service.settings.ucms[ucm].web
+    left = await in_thread(known_budget(service.catalog, url, service.clock).left)
     notices = await in_thread(service.catalog.open_notices, ucm, PERSON_NEEDED)
     current, last, view = views.current(ucm), views.last(ucm), views.view(ucm)
     return render(
@@ -240,6 +244,8 @@ async def page(request: Request, ucm: UcmName) -> Response:
         has_account=web is not None,
         has_password=web is not None and web.password is not None,
         needed=notices[0] if notices else None,
+        left=left if left < PBX_LIMIT else None,
+        is_risky=left < FEWEST_FOR_PERSON or (last is not None and outcome_of(last)["outcome"] in ("last-attempt", "locked")),
         current=current,
         mine=view is not None and view.owner is who(request).session,
         by=str(view.who) if view else "",

@@ -18,13 +18,12 @@ from loguru import logger
 from playwright.async_api import CDPSession, Page, ViewportSize
 from playwright.async_api import Error as PlaywrightError
 
+from scraper.budget import FEWEST_FOR_PERSON
 from scraper.errors import ExitCode
 from scraper.webui.session import Credentials, fill_in, is_signed_in
 
 #: A viewer of whom nothing is heard for so long has left, in seconds.
 ABSENT_SECONDS = 60.0
-#: The fewest failed sign-ins that must be left before the PBX bans this address, unless the person has said to risk the last.
-FEWEST_LEFT = 2
 
 _FRAME_SECONDS = 0.2
 _COMMAND_SECONDS = 10.0
@@ -154,7 +153,7 @@ class LiveView:
 
     @property
     def _is_too_near(self) -> bool:
-        return self._left < FEWEST_LEFT and not self._may_risk_last
+        return self._left < FEWEST_FOR_PERSON and not self._may_risk_last
 
     async def _obey_all(self, page: Page, camera: CDPSession) -> None:
         while True:

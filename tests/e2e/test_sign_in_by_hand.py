@@ -1,0 +1,166 @@
+"""Somebody with a phone signs in to the PBX by hand, from the admin page, past a CAPTCHA; the runs that follow need nobody."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scraper.simulator import WEB_PASSWORD, captcha
+from scraper.webui.browser import find_system_browser
+
+pytestmark = pytest.mark.browser
+
+TOKEN = "a-token-for-tests-0123456789"
+#: Where a developer's eye wants pictures of what the test saw.
+PICTURES = os.environ.get("UCM_TEST_PICTURES")
+
+
+@contextmanager
+def serving(place):
+    """``serve`` on this office, as a process; gives the admin service's address."""
+    whole = yaml.safe_load(place.config.read_text())
+    whole |= {"admin": {"listen": "127.0.0.1:0", "token": TOKEN}, "schedule": {"cron": "0 0 1 1 *"}}
+    place.config.write_text(yaml.safe_dump(whole))
+    process = place.command("serve")
+    lines, found, address = [], threading.Event(), []
+
+    def read():
+        for line in process.stderr:
+            lines.append(line)
+            if match := re.search(r"listening on (http://\S+)", line):
+                address.append(match[1])
+                found.set()
+        found.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert found.wait(30), lines
+        assert address, lines
+        yield address[0].rstrip("/"), lines
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, lines
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(10)
+        process.stdout.close()
+        process.stderr.close()
+
+
+class Person:
+    """Somebody at the admin page who sees the PBX's page as a picture, and so knows where things are on it."""
+
+    def __init__(self, browser: Browser, address: str, pbx: str, **context) -> None:
+        self.page = browser.new_context(**context).new_page()
+        self.page.set_default_timeout(15_000)
+        self.address = address
+        self._eyes = browser.new_context(ignore_https_errors=True).new_page()
+        self._pbx = pbx
+        self.page.goto(f"{address}/sign-in?next=/sign-in-by-hand/office")
+        self.page.fill("input[name=token]", TOKEN)
+        self.page.click("main button[type=submit]")
+
+    def open(self) -> None:
+        self.page.get_by_role("button", name="Open").click()
+        self.page.locator("#picture").wait_for()
+        expect(self.page.locator("#state")).to_contain_text(re.compile("Live|left before"))
+
+    @property
+    def size(self) -> dict[str, int]:
+        """The size of the page that the picture shows, in its own pixels."""
+        return self.page.locator("#picture").evaluate("picture => ({width: picture.naturalWidth, height: picture.naturalHeight})")
+
+    def point(self, x: float, y: float) -> None:
+        """Tap (or click) at a place of the PBX's page."""
+        box, size = self.page.locator("#picture").bounding_box(), self.size
+        place = {"x": x * box["width"] / size["width"], "y": y * box["height"] / size["height"]}
+        picture = self.page.locator("#picture")
+        picture.tap(position=place) if self.page.evaluate("'ontouchstart' in window") else picture.click(position=place)
+
+    def point_at(self, selector: str, frame: str | None = None) -> None:
+        """Tap an element of the sign-in page, where the eyes see it."""
+        self._eyes.set_viewport_size(self.size)
+        self._eyes.goto(f"{self._pbx}/login")
+        found = (self._eyes.frame_locator(frame) if frame else self._eyes).locator(selector)
+        box = found.bounding_box()
+        self.point(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def type(self, words: str) -> None:
+        self.page.fill("#text", words)
+        self.page.get_by_role("button", name="Send").click()
+
+    def look(self, name: str) -> None:
+        if PICTURES:
+            self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+@contextmanager
+def a_person(address: str, place, **context) -> Iterator[Person]:
+    """Somebody with a browser like this; jobs in this process can run only when they have left (Playwright's loop)."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_system_browser(), args=["--no-sandbox"])
+        yield Person(browser, address, place.ucm.url, **context)
+        browser.close()
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"}
+
+
+def in_catalog(place, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(place.folder / "data" / "catalog.db")) as catalog:
+        return catalog.execute(query).fetchall()
+
+
+def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobody(office):
+    place = office(faults={"captcha": "", "captcha_pictures": ""})
+    assert [place.run().exit_code for _ in range(3)] == [5, 5, 5]
+    assert place.ucm.state.sign_ins == []
+    assert in_catalog(place, "SELECT kind, ucm, ended_at FROM notices") == [("person-needed", "office", None)]
+    with serving(place) as (address, lines), a_person(address, place, **PHONE) as person:
+        expect(person.page.get_by_text("only a person can sign in here")).to_be_visible()
+        person.look("phone-1-before")
+        person.open()
+        person.page.get_by_role("button", name="Fill in the configured account").click()
+        person.point_at("#recaptcha-anchor", frame="iframe[title=reCAPTCHA]")
+        wait_for(person.page, lambda: place.ucm.state.captcha_answer)
+        person.page.wait_for_timeout(500)  # the eye waits for the picture; the test has no other sign of it
+        person.look("phone-2-captcha")
+        width = person.size["width"]
+        for number in place.ucm.state.captcha_answer:
+            person.point(*captcha.tile_centre(number, width))
+        person.point(*captcha.verify_centre(width))
+        wait_for(person.page, lambda: place.ucm.state.captcha_tokens)
+        person.page.wait_for_timeout(500)
+        person.look("phone-3-solved")
+        person.point_at("button[type=submit]")
+        expect(person.page.get_by_text("Signed in; the session is kept")).to_be_visible()
+        person.look("phone-4-signed-in")
+    assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [True]
+    report = place.run()
+    assert (report.exit_code, report.recordings.archived) == (0, 12)
+    assert len(place.ucm.state.sign_ins) == 1
+    assert in_catalog(place, "SELECT count(*) FROM notices WHERE kind = 'person-needed' AND ended_at IS NULL") == [(0,)]
+    audited = in_catalog(place, "SELECT action, ucm, detail FROM audit WHERE ucm IS NOT NULL")
+    assert [action for action, _, _ in audited] == ["sign-in-by-hand-opened", "signed-in-by-hand"]
+    assert WEB_PASSWORD not in "".join(lines)
+
+
+def wait_for(page: Page, happened) -> None:
+    """Wait until it has happened, and fail after ten seconds."""
+    for _ in range(100):
+        if happened():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("It did not happen.")
