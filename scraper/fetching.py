@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,10 +89,14 @@ class Fetching:
                 found[way] = WayState(classes, lost or self._obstacles.get(way))
         return found
 
-    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]] | None = None) -> None:
-        """Fetch a class's whole archive. Raises what that raises."""
+    async def all_ordinary(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """Fetch the whole archive of ordinary recordings before any list was read, and do ``meanwhile`` while it arrives.
+
+        Raises as :meth:`WebFetch.bulk_unlisted`.
+        """
+        klass = RecordingClass.MONITOR
         self.archives[klass] = Outcome()  # tried, whatever comes of it
-        self.archives[klass] = await self._downloads.bulk(klass, listed)
+        self.archives[klass] = await self._downloads.bulk_unlisted(meanwhile)
 
     async def carry_out(self, plan: Plan, listed: Lister) -> None:
         """Do what the plan says, and record as gaps what could not be had."""
@@ -160,8 +164,9 @@ class Fetching:
         return state is not None and state.available
 
     async def _whole_archive(self, fetch: Fetch, listed: Lister) -> None:
+        self.archives[fetch.klass] = Outcome()
         try:
-            await self.bulk(fetch.klass, lambda: listed(fetch.klass))
+            self.archives[fetch.klass] = await self._downloads.bulk(fetch.klass, lambda: listed(fetch.klass))
         except _FATAL:
             raise
         except ScraperError as error:

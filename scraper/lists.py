@@ -56,13 +56,17 @@ class Lists:
         read_at = self._remembered.time("lists-read")
         return self._how.whole or read_at is None or self._how.at - read_at >= _DUE_AFTER
 
+    @property
+    def pages(self) -> list[RecordingClass]:
+        """Whose lists are to be read. Nobody knows which pages a web UI has: they are looked for now and then."""
+        return list(RecordingClass) if self.are_due else [page for page in RecordingClass if page in self._web.classes]
+
     async def read_all(self) -> None:
-        """Read each page's list. Nobody knows which pages a web UI has: they are looked for now and then.
+        """Read each page's list.
 
         Raises :class:`SafetyStop` where the ordinary list has shrunk beyond reason, and what the web UI raises.
         """
-        pages = list(RecordingClass) if self.are_due else [page for page in RecordingClass if page in self._web.classes]
-        for page in pages:
+        for page in self.pages:
             try:
                 await self._read(page)
             except NotListed:

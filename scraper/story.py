@@ -114,7 +114,7 @@ class _Story:
     async def _take_all_first(self) -> None:
         """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it.
 
-        Where that failed in the last job as well, this one goes on by rows.
+        What else is to be read is read while the archive arrives. Where that failed in the last job as well, this one goes on by rows.
         """
 
         async def total(page: RecordingsPage) -> int | None:
@@ -122,7 +122,7 @@ class _Story:
 
         try:
             if await self._web.on_page(RecordingClass.MONITOR, total) != 0:
-                await self._fetching.bulk(RecordingClass.MONITOR)
+                await self._fetching.all_ordinary(meanwhile=self._survey.read_ahead)
         except (StorageError, SafetyStop, Busy):
             raise
         except ScraperError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -11,7 +12,7 @@ from loguru import logger
 from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
 from scraper.desk import Desk
-from scraper.errors import PermissionMissing, SafetyStop, ScraperError, StorageError
+from scraper.errors import NotListed, PermissionMissing, SafetyStop, ScraperError, StorageError
 from scraper.fetching import FINAL
 from scraper.lists import Lists, Reading
 from scraper.models import RecordingClass, Window
@@ -46,6 +47,7 @@ class Survey:
         self._began = datetime.now(UTC)
         self.remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
         self._directories: list[ListedFile] = []
+        self._api_asked = self._table_read = False
         self.lists = Lists(desk, web, self.remembered, Reading(self._began, asked.everything, asked.believes, asked.dry))
         self.calls_current = False
 
@@ -70,10 +72,29 @@ class Survey:
         if self.calls_current and self.lists.read:
             self.remembered.set("calls-name-all", plan.tally.unexpected == 0)
 
+    async def read_ahead(self) -> None:
+        """What :meth:`ask_api` and :meth:`read_lists` are to read, read while an archive arrives: the web UI's part in a second tab.
+
+        What fails in that tab is left to them. Raises what ends the job.
+        """
+        try:
+            for page in self.lists.pages:
+                with suppress(NotListed):
+                    if not (await self._web.list_ahead(page)).whole:
+                        return
+            await self.ask_api()
+            if not self.calls_current:
+                await self._read_table_of_calls(self._web.read_calls_ahead)
+        except (StorageError, SafetyStop):
+            raise
+        except ScraperError as error:
+            logger.bind(action="not-read-ahead", error=error.kind).debug("What is to be read could not be read in a second tab")
+
     async def ask_api(self) -> None:
-        """Call records and recapi's directories, over the API; what fails there is noted and ends that way."""
-        if not self._api.is_configured:
+        """Call records and recapi's directories, over the API, once a job; what fails there is noted and ends that way."""
+        if self._api_asked or not self._api.is_configured:
             return
+        self._api_asked = True
         await self._read_calls()
         if self._api.failure is None:
             await self._read_directories()
@@ -107,8 +128,8 @@ class Survey:
                 self._note_failure("list", error)
                 await self._web.give_up(error)
             else:
-                if not self.calls_current:
-                    await self._read_table_of_calls()
+                if not self.calls_current and not self._table_read:
+                    await self._try_table_of_calls()
 
     def plan(self, ways: Ways, costs: Costs | None = None) -> Plan:
         """What to do about the difference between what exists and what is held."""
@@ -136,18 +157,21 @@ class Survey:
             return _midnight(window.since), _midnight(window.until)
         return self.remembered.news_since(f"calls-read-{source}", self._desk.catalog.newest_start(self._desk.order.ucm, source)), None
 
-    async def _read_table_of_calls(self) -> None:
+    async def _try_table_of_calls(self) -> None:
         """The CDR page's CSV tells of calls what the list does not: who talked, and how long. Nothing depends on it."""
         self._desk.order.progress.phase("reading call records")
-        since, until = self._calls_since_until("csv")
         try:
-            await self._web.read_calls(Window(since.date() if since else None, until.date() if until else None))
+            await self._read_table_of_calls(self._web.read_calls)
         except (StorageError, SafetyStop):
             raise
         except ScraperError as error:
             self._note_failure("table of calls", error)
-        else:
-            self._remember_calls("csv")
+
+    async def _read_table_of_calls(self, read: Callable[[Window], Awaitable[None]]) -> None:
+        since, until = self._calls_since_until("csv")
+        await read(Window(since.date() if since else None, until.date() if until else None))
+        self._table_read = True
+        self._remember_calls("csv")
 
     def _remember_calls(self, source: CallSource) -> None:
         if self._asked.window == Window():

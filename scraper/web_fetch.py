@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO, cast
 
 from loguru import logger
@@ -21,6 +21,7 @@ from scraper.web_way import WebWay, listed_file
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.recordings_page import RecordingsPage
 from scraper.webui.rows import Pause, Rows
+from scraper.webui.wire import Answer
 
 _TICK_SECONDS = 0.5
 #: How long reading the PBX's list may hold up the ingest, in seconds.
@@ -33,6 +34,8 @@ _NEXT_RUN = "The next run tries again; if it repeats, download this one by hand 
 _NOT_LISTED = Obstacle(GapReason.NOT_LISTED, "the PBX's list does not show it", "It may have been deleted on the PBX.")
 _NOT_PACKED = Obstacle(GapReason.CORRUPT, "the PBX lists it, but the archive of ticked rows did not hold it", _NEXT_RUN)
 
+_Work = Callable[[], Awaitable[None]]
+
 
 class WebFetch:
     """Downloads of one job. ``same_as``: recordings that the catalog knows under another month than the PBX's archive."""
@@ -43,18 +46,32 @@ class WebFetch:
         self._pause = Pause()
         self.same_as: Mapping[Identity, Identity] = {}
 
-    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]] | None = None) -> Outcome:
-        """*Download All* of a class. ``listed`` gives the PBX's list where it is known; else it is read when first needed.
+    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]]) -> Outcome:
+        """*Download All* of a class. ``listed`` gives the PBX's list, for the months.
 
         A download that broke off after some recordings is the outcome's ``damage``. Raises as :meth:`WebWay.on_page`.
         """
+        return await self._bulk(klass, listed, _nothing)
+
+    async def bulk_unlisted(self, meanwhile: Callable[[], Awaitable[None]]) -> Outcome:
+        """*Download All* of ordinary recordings before their list was read; it is read in a second tab when it is needed.
+
+        ``meanwhile`` is begun with the download's first byte, never before: the PBX packs. What it raises is raised at the end.
+        Otherwise as :meth:`bulk`.
+        """
+        try:
+            return await self._bulk(RecordingClass.MONITOR, self._list_asked_for_in_time(), meanwhile)
+        finally:
+            await self._web.close_second_tab()
+
+    async def _bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]], meanwhile: _Work) -> Outcome:
 
         async def download(page: RecordingsPage) -> Outcome:
             self._desk.order.progress.phase("packing")
             async with page.download_all(self._web.downloads) as stream:
                 self._desk.order.progress.phase("downloading")
-                months = Months(listed or self._reader(klass))
-                return await self._take_in(stream, Source.BULK, months)
+                async with _beside(stream, meanwhile):
+                    return await self._take_in(stream, Source.BULK, Months(listed))
 
         return await self._web.on_page(klass, download)
 
@@ -133,9 +150,10 @@ class WebFetch:
 
     async def _read_out(self, ingest: Ingest, stream: GrowingDownload) -> None:
         reading = asyncio.ensure_future(asyncio.to_thread(ingest.run, cast(BinaryIO, stream)))
+        answer: Answer | None = None
         try:
             while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0]:
-                answer = self._web.ui.wire.latest("downloadFile")
+                answer = answer or self._web.ui.wire.latest("downloadFile")  # a second tab may download as well
                 self._desk.order.progress.downloaded(stream.position, answer.length if answer else None)
         except asyncio.CancelledError:
             stream.ended("stopped")
@@ -150,24 +168,44 @@ class WebFetch:
             shutil.copyfileobj(stream, file, _BLOCK_BYTES)
             self._desk.enter(self._desk.take_in(Source.ROW).take(identity, file))
 
-    def _reader(self, klass: RecordingClass) -> Callable[[], Iterable[ListedFile]]:
-        """Reads the PBX's list from the ingest's thread, in a second tab: the first is packing."""
+    def _list_asked_for_in_time(self) -> Callable[[], Iterable[ListedFile]]:
+        """Reads the PBX's list from the ingest's thread, in a second tab."""
         loop = asyncio.get_running_loop()
 
-        async def read() -> list[ListedFile]:
-            rows, _ = await (await self._web.ui.second_recordings()).listing()
-            return [listed_file(row) for row in rows]
-
         def ask() -> list[ListedFile]:
-            if klass is not RecordingClass.MONITOR:
-                return []
             try:
-                return asyncio.run_coroutine_threadsafe(read(), loop).result(_LIST_SECONDS)
+                found = asyncio.run_coroutine_threadsafe(self._web.list_ahead(RecordingClass.MONITOR), loop).result(_LIST_SECONDS)
+                return [listed_file(row) for row in found.rows]
             except (ScraperError, TimeoutError) as error:
                 logger.bind(action="list-unread").warning("The PBX's list could not be read for the months ({})", type(error).__name__)
                 return []
 
         return ask
+
+
+@asynccontextmanager
+async def _beside(stream: GrowingDownload, work: _Work) -> AsyncIterator[None]:
+    """Do ``work`` beside the block, from the first byte that was read; the block's end waits for its end, and raises what it raised."""
+    began = False
+
+    async def once_begun() -> None:
+        nonlocal began
+        if await asyncio.to_thread(stream.wait_for_first_byte):
+            began = True
+            await work()
+
+    working = asyncio.ensure_future(once_begun())
+    try:
+        yield
+        if began:
+            await working
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def _nothing() -> None:
+    """Nothing is to be done meanwhile."""
 
 
 class Months:

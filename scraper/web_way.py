@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from scraper.names import clean
 from scraper.reconcile import ListedFile
 from scraper.threads import in_thread
 from scraper.web_access import prove_access
+from scraper.web_tab import Tab
 from scraper.webui.browser import LaunchOptions, as_browser_failure
 from scraper.webui.cdr_page import open_calls
-from scraper.webui.class_pages import open_class
 from scraper.webui.recordings_page import Enough, Listed, RecordingsPage
 from scraper.webui.sidebar import Entry
 from scraper.webui.ui import WebUi, web_ui
@@ -47,7 +48,10 @@ class WebWay:
         self.class_pages: dict[RecordingClass, Entry] = {}
         self._rows: dict[Identity, tuple[RecordingClass, str]] = {}
         self._ui: WebUi | None = None
-        self._shown: tuple[RecordingClass, RecordingsPage] | None = None
+        self._tab = Tab(lambda: self.ui.recordings(), self.class_pages)
+        self._second_tab = Tab(lambda: self.ui.second_recordings(), self.class_pages)
+        self._in_second_tab = asyncio.Lock()
+        self._read_ahead: dict[RecordingClass, PageList | NotListed] = {}
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -118,32 +122,56 @@ class WebWay:
             sign_ins = ui.sign_ins
             try:
                 with as_browser_failure():
-                    return await work(await self._page(ui, klass))
+                    return await work(await self._tab.page(klass))
             except (SessionEnded, NotAnArchive):
-                self._shown = None
+                self._tab.forget()
                 await ui.recordings()
                 if ui.sign_ins == sign_ins:  # the session lives: it was not that
                     raise
             except ScraperError as error:
-                self._shown = None  # what the page still shows or waits for is not known
+                self._tab.forget()
                 if isinstance(error, SafetyStop):
                     await self.keep_evidence(error)
                 raise
 
     async def list_page(self, klass: RecordingClass, enough: Enough | None = None) -> PageList:
-        """The list of a page, read once more where it changed meanwhile. Raises as :meth:`on_page`."""
+        """The list of a page, read once more where it changed meanwhile; the one that was read ahead, once. Raises as :meth:`on_page`."""
+        found = self._read_ahead.pop(klass, None)
+        if isinstance(found, NotListed):
+            raise found
 
         async def read(page: RecordingsPage) -> PageList:
-            rows, whole = await page.listing(enough)
-            return PageList(rows, whole)
+            return PageList(*await page.listing(enough))
 
-        found = await self.on_page(klass, read)
+        if found is None:
+            found = await self.on_page(klass, read)
         if not found.whole:
-            self._shown = None
+            self._tab.forget()
             found = await self.on_page(klass, read)
         for row in found.rows:
             file = listed_file(row)
             self._rows[self.desk.identity(file.klass, file.month, file.name)] = klass, row.name
+        return found
+
+    async def list_ahead(self, klass: RecordingClass) -> PageList:
+        """The list of a page, read in the second tab while the first is busy; kept for :meth:`list_page` if it is whole.
+
+        Nobody is signed in for it, and nothing is tried twice. Raises :class:`NotListed` and what the web UI raises.
+        """
+        async with self._in_second_tab:
+            found = self._read_ahead.get(klass)
+            if found is None:
+                try:
+                    found = PageList(*await (await self._second_page(klass)).listing())
+                except NotListed as error:
+                    found = error
+                except ScraperError:
+                    self._second_tab.forget()
+                    raise
+                if isinstance(found, NotListed) or found.whole:
+                    self._read_ahead[klass] = found
+        if isinstance(found, NotListed):
+            raise found
         return found
 
     async def read_calls(self, window: Window) -> None:
@@ -151,14 +179,17 @@ class WebWay:
 
         Raises as :meth:`on_page`.
         """
-        target = self.desk.work_dir / "calls.csv"
+        await self.on_page(RecordingClass.MONITOR, lambda page: self._take_calls(self._tab, page, window))
 
-        async def fetch(page: RecordingsPage) -> None:
-            self._shown = None  # the tab goes to another page
-            await (await open_calls(page)).download_csv(self.downloads, target, window)
+    async def read_calls_ahead(self, window: Window) -> None:
+        """The same in the second tab. Raises as :meth:`list_ahead`."""
+        async with self._in_second_tab:
+            await self._take_calls(self._second_tab, await self._second_page(RecordingClass.MONITOR), window)
 
-        await self.on_page(RecordingClass.MONITOR, fetch)
-        await in_thread(self._take_calls, target)
+    async def close_second_tab(self) -> None:
+        """What was read ahead stays."""
+        self._second_tab.forget()
+        await self.ui.close_second()
 
     def page_of(self, identity: Identity) -> RecordingClass:
         """The page that lists a recording: ordinary pages may list all classes."""
@@ -171,19 +202,17 @@ class WebWay:
             return known[1]
         return identity.path if page.names_months and is_month(identity.month) else identity.name
 
-    async def _page(self, ui: WebUi, klass: RecordingClass) -> RecordingsPage:
-        if self._shown is None or self._shown[0] is not klass:
-            page = self._shown[1] if self._shown and klass is not RecordingClass.MONITOR else await ui.recordings()
-            if klass is not RecordingClass.MONITOR:
-                self._shown = None
-                found = await open_class(page, klass, self.class_pages.get(klass))
-                if found is None:
-                    raise NotListed(f"The web UI shows no page of {klass.value} recordings.")
-                page, self.class_pages[klass] = found.page, found.entry
-            self._shown = klass, page
-        return self._shown[1]
+    async def _second_page(self, klass: RecordingClass) -> RecordingsPage:
+        with as_browser_failure():
+            return await self._second_tab.page(klass)
 
-    def _take_calls(self, table: Path) -> None:
+    async def _take_calls(self, tab: Tab, page: RecordingsPage, window: Window) -> None:
+        target = self.desk.work_dir / "calls.csv"
+        tab.forget()  # it goes to another page
+        await (await open_calls(page)).download_csv(self.downloads, target, window)
+        await in_thread(self._enter_calls, target)
+
+    def _enter_calls(self, table: Path) -> None:
         with table.open("rb") as stream:
             calls = CallTable(stream, self.desk.ucm.zone)
             self.desk.catalog.upsert_calls(self.desk.order.ucm, calls, "csv")

@@ -23,7 +23,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scraper.errors import BrowserFailed, DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
 from scraper.webui import dom
 from scraper.webui.browser import CLOSING_SECONDS
-from scraper.webui.follow import GrowingDownload
+from scraper.webui.follow import GrowingDownload, guids
 from scraper.webui.guard import Guard
 from scraper.webui.wire import PATIENCE_SECONDS, Answer, Wire
 
@@ -80,13 +80,13 @@ class Downloads:
 
     @asynccontextmanager
     async def get(self, ask: Ask, folder: Path) -> AsyncIterator[GrowingDownload]:
-        """Ask for a file and give it as it arrives in ``folder`` (emptied first; where the browser puts its downloads).
+        """Ask for a file and give it as it arrives in ``folder`` (where the browser puts its downloads, those of other tabs too).
 
         Raises what ``ask`` says, and :class:`SafetyStop` where a click would have destroyed something.
         """
-        _empty(folder)
+        others = guids(folder)
         download = await self._start(ask)
-        stream = GrowingDownload(folder, self._stall_seconds)
+        stream = GrowingDownload(folder, self._stall_seconds, others)
         waiting = asyncio.ensure_future(_tell_end(download, stream))
         try:
             yield stream
@@ -98,6 +98,7 @@ class Downloads:
                     await download.delete()
             waiting.cancel()
             stream.close()
+            stream.remove()
 
     async def _start(self, ask: Ask) -> Download:
         """Click until a download starts: a busy PBX is given the time it asks for, all within the deadline."""
@@ -238,8 +239,3 @@ async def _tell_end(download: Download, stream: GrowingDownload) -> None:
 def _is_asked_for(download: Download, data: str | None) -> bool:
     named = parse_qs(urlsplit(download.url).query).get("data")
     return data is None or named is None or named[0].replace("+", " ") == data.replace("+", " ")  # not every build escapes the plus
-
-
-def _empty(folder: Path) -> None:
-    for leftover in folder.iterdir():
-        leftover.unlink()

@@ -2,7 +2,7 @@
 
 Chromium first makes an empty placeholder, writes ``<guid>.crdownload`` and renames it to ``<guid>`` at the end. When a connection
 breaks it starts over by itself (up to five times), in the same file or in a new one of the same name; what was read stays valid as long
-as the new bytes agree with the old.
+as the new bytes agree with the old. Another download's file may lie in the same folder: ours is one that was not there before.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ class GrowingDownload(io.RawIOBase):
     download stalled for ``stall_seconds``, broke off, or started over with other bytes; everything that had arrived is read before.
     """
 
-    def __init__(self, folder: Path, stall_seconds: float) -> None:
+    def __init__(self, folder: Path, stall_seconds: float, others: frozenset[str] = frozenset()) -> None:
+        """``others``: the :func:`guids` of the folder before this download was asked for."""
         super().__init__()
         self._folder = folder
+        self._others = others
+        self._guid: str | None = None
         self._stall_seconds = stall_seconds
         self._ended = threading.Event()
+        self._begun = threading.Event()
         self._failure: str | None = None
         self._file: io.FileIO | None = None
         self._tail = b""
@@ -47,6 +51,7 @@ class GrowingDownload(io.RawIOBase):
         """Tell that the browser is done with the download; ``failure`` is its reason, None where it arrived whole."""
         self._failure = failure
         self._ended.set()
+        self._begun.set()
 
     @property
     def is_ended(self) -> bool:
@@ -79,11 +84,23 @@ class GrowingDownload(io.RawIOBase):
         self.position, self._tail = 0, b""
         return found
 
+    def wait_for_first_byte(self) -> bool:
+        """Block until a byte was read, or it is over: whether one was."""
+        self._begun.wait()
+        return self.position > 0
+
     def close(self) -> None:
         """Let go of the file."""
+        self._begun.set()
         if self._file:
             self._file.close()
         super().close()
+
+    def remove(self) -> None:
+        """Remove what the browser left of it."""
+        for path in self._folder.iterdir():
+            if path.stem == self._guid:
+                path.unlink(missing_ok=True)
 
     def _size(self) -> int:
         """Bytes in the file that is followed now."""
@@ -101,21 +118,27 @@ class GrowingDownload(io.RawIOBase):
     def _open(self) -> io.FileIO | None:
         path = self._find()
         try:
-            return io.FileIO(path, "rb") if path else None
+            file = io.FileIO(path, "rb") if path else None
         except FileNotFoundError:  # renamed this very moment
             return None
+        self._guid = path.stem if path else self._guid
+        return file
 
     def _find(self) -> Path | None:
         """The file that holds the download: the largest, no empty placeholder; an empty one only where the download was empty."""
-        sizes = {path: size for path in self._folder.iterdir() if (size := _size_of(path)) is not None}
+        sizes = {path: size for path in self._folder.iterdir() if self._is_ours(path) and (size := _size_of(path)) is not None}
         if self._ended.is_set() and not any(sizes.values()):
             return next((path for path in sizes if path.suffix != ".crdownload"), None)
         return max((path for path in sizes if sizes[path]), key=sizes.__getitem__, default=None)
+
+    def _is_ours(self, path: Path) -> bool:
+        return path.stem not in self._others and self._guid in (None, path.stem)
 
     def _take(self, buffer: memoryview) -> int:
         assert self._file is not None
         count = os.preadv(self._file.fileno(), [buffer], self.position)
         self.position += count
+        self._begun.set()
         keep = bytes(buffer[max(0, count - _OVERLAP) : count])
         self._tail = (self._tail + keep)[-_OVERLAP:]
         return count
@@ -148,6 +171,11 @@ class GrowingDownload(io.RawIOBase):
         if size < self.position:
             raise DownloadFailed("The download started over and ended shorter than before.", received=self.position)
         return 0
+
+
+def guids(folder: Path) -> frozenset[str]:
+    """The downloads whose files lie in ``folder``."""
+    return frozenset(path.stem for path in folder.iterdir())
 
 
 def _size_of(path: Path) -> int | None:

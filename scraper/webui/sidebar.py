@@ -35,15 +35,19 @@ const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')
 const closed = [...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
   .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
 const entries = items.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
+const next = closed[0] ? name(closed[0].textContent) : null;
 if (closed.length) { closed[0].setAttribute('data-tried', want.token); closed[0].click(); }
-return {entries, more: closed.length > 0, shown: items.length};
+return {entries, next, shown: items.length};
 """)
-_MORE_SHOW = script("""
+#: True once the opened sub menu shows: its entries, or that it has none.
+_UNFOLDED = script("""
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
-return items.length !== want;
+const opened = [...document.querySelectorAll('.ant-menu-submenu-open > .ant-menu-submenu-title')]
+  .filter(el => visible(el) && name(el.textContent) === want.next).map(el => el.parentElement);
+return items.length !== want.shown || opened.some(el => el.querySelector('ul') && !el.querySelector('ul li'));
 """)
-#: How long an opened sub menu may take to show its entries; an empty one shows none.
-_UNFOLD_MS = 600
+#: How long that may take.
+_UNFOLD_MS = 2_000
 _MOST_MENUS = 20
 
 
@@ -62,10 +66,10 @@ async def entries(page: Page) -> list[Entry]:
     for _ in range(_MOST_MENUS):
         step = await page.evaluate(_ENTRIES, {"token": token})
         found |= {Entry(route, label): None for route, label in step["entries"]}
-        if not step["more"]:
+        if step["next"] is None:
             break
         with suppress(PlaywrightTimeout):
-            await page.wait_for_function(_MORE_SHOW, arg=step["shown"], timeout=_UNFOLD_MS, polling=50)
+            await page.wait_for_function(_UNFOLDED, arg=step, timeout=_UNFOLD_MS, polling=50)
     return list(found)
 
 
