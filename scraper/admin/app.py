@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from scraper.admin import entry, health, overview, recordings, sign_in
+from scraper.admin import entry, gaps, health, overview, recordings, sign_in
 from scraper.admin.access import NotSignedIn
 from scraper.admin.api import Problem
 from scraper.admin.fence import Fence, Peer, protect
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scraper.service.service import Service
 
 #: Each topic's module: ``router`` holds its pages, ``api`` its part of the JSON API; either may be missing.
-TOPICS = (entry, overview, sign_in, health, recordings)
+TOPICS = (entry, overview, sign_in, health, recordings, gaps)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+from fastapi import Request
 from loguru import logger
 
+from scraper.admin.access import service_of
 from scraper.catalog import Catalog
 from scraper.errors import StorageError
 
@@ -39,3 +41,12 @@ class Indexing:
                 pass
         except StorageError as error:
             logger.bind(action="index-failed").warning("Recordings could not be made findable: {}", error.message)
+
+
+def indexing_of(request: Request) -> Indexing:
+    """The app's."""
+    state, service = request.app.state, service_of(request)
+    if not hasattr(state, "indexing"):
+        state.indexing = Indexing(service.catalog, {name: ucm.zone for name, ucm in service.settings.ucms.items()})
+    found: Indexing = state.indexing
+    return found

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from scraper.admin import stored
 from scraper.admin.access import service_of
 from scraper.admin.api import Day, RowId, api_router
-from scraper.admin.indexing import Indexing
+from scraper.admin.indexing import indexing_of
 from scraper.admin.listening import Sittings, download, play
 from scraper.admin.pages import page_router, render
 from scraper.admin.stored import Condition, NotAsStored, condition_of, open_stored
@@ -243,7 +243,7 @@ def _mistakes(error: ValidationError) -> Iterator[tuple[str, str]]:
 
 def _search(request: Request, wanted: Wanted) -> tuple[Page, bool]:
     service = service_of(request)
-    complete = _indexing(request).catch_up()
+    complete = indexing_of(request).catch_up()
     return service.catalog.search(wanted.as_wish(), after=wanted.after, limit=wanted.limit), complete
 
 
@@ -261,14 +261,6 @@ def _hit(request: Request, id: int) -> Hit:
 
 async def _recording(request: Request, id: int) -> Recording:
     return (await in_thread(_hit, request, id)).recording
-
-
-def _indexing(request: Request) -> Indexing:
-    state, service = request.app.state, service_of(request)
-    if not hasattr(state, "indexing"):
-        state.indexing = Indexing(service.catalog, {name: ucm.zone for name, ucm in service.settings.ucms.items()})
-    found: Indexing = state.indexing
-    return found
 
 
 def _sittings(request: Request) -> Sittings:

@@ -6,6 +6,7 @@ from scraper.catalog.calibrations import Calibrations, CalibrationTry
 from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, StoredCall
 from scraper.catalog.coverage import CoverageByDay, DayCoverage
 from scraper.catalog.database import Database
+from scraper.catalog.gap_pages import GapPages
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
 from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
@@ -46,6 +47,7 @@ class Catalog(
     Runs,
     Recordings,
     Gaps,
+    GapPages,
     Holdings,
     Calls,
     Inventory,
