@@ -98,8 +98,14 @@ class Desk:
         """Where this UCM's untrusted files go."""
         return Quarantine(self.order.settings.data_dir / "quarantine" / component(self.order.ucm))
 
-    def take_in(self, source: Source, months: MonthOf | None = None, same_as: Mapping[Identity, Identity] | None = None) -> Ingest:
-        """An ingest into this UCM's archive; ``months`` knows the month of a bare file name and its size."""
+    def take_in(
+        self,
+        source: Source,
+        months: MonthOf | None = None,
+        same_as: Mapping[Identity, Identity] | None = None,
+        inside: Callable[[Identity], bool] = lambda identity: True,
+    ) -> Ingest:
+        """An ingest into this UCM's archive of what is ``inside``; ``months`` knows the month of a bare file name and its size."""
         return Ingest(
             IngestContext(
                 ucm=self.order.ucm,
@@ -112,6 +118,7 @@ class Desk:
                 work_dir=self.work_dir,
                 months=months,
                 same_as=same_as or {},
+                inside=inside,
                 progress=self.order.progress,
                 stop=self.order.stop,
             )

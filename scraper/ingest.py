@@ -65,7 +65,8 @@ class IngestContext:
 
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
     :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
-    archive's. ``stop`` ends the ingest after the recordings in hand. To ``options`` is added what calibration found of this UCM's GSFF.
+    archive's. ``inside``: whether a recording is wanted; others are left out. ``stop`` ends the ingest after the recordings in hand.
+    To ``options`` is added what calibration found of this UCM's GSFF.
     """
 
     ucm: str
@@ -78,6 +79,7 @@ class IngestContext:
     work_dir: Path
     months: MonthOf | None = None
     same_as: Mapping[Identity, Identity] = field(default_factory=dict)
+    inside: Callable[[Identity], bool] = lambda identity: True
     progress: IngestProgress = field(default_factory=_Unwatched)
     stop: threading.Event = field(default_factory=threading.Event)
     options: Options = field(default_factory=Options)
@@ -92,7 +94,8 @@ class Outcome:
     other bytes of the same identity. ``quarantined``: this archive's untrusted members, also where the same bytes were in quarantine
     before; each is an open gap now. ``notes``: lines for the report on names that had to differ and the like; they hold file names, so
     they are not for logs.
-    ``seen``: every recording in the archive, whatever became of it. ``bytes_read`` counts the stream, ``bytes_stored`` the stored files.
+    ``seen``: every recording in the archive that was wanted, whatever became of it; ``outside``: the others. ``bytes_read`` counts the
+    stream, ``bytes_stored`` the stored files.
     ``complete``: the archive's own end was seen and its checksum held; else ``damage`` says why not, or ``stopped`` is true.
     """
 
@@ -103,6 +106,7 @@ class Outcome:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seen: set[Identity] = field(default_factory=set)
+    outside: set[Identity] = field(default_factory=set)
     bytes_read: int = 0
     bytes_stored: int = 0
     complete: bool = False
@@ -175,6 +179,10 @@ class Ingest:
             member.close()
             return
         identity = self._identity(member)
+        if not self.context.inside(identity):
+            self.outcome.outside.add(identity)
+            member.close()
+            return
         self.outcome.seen.add(identity)
         hands.give(member.in_memory, lambda: self._take(member, identity))
 
@@ -182,8 +190,9 @@ class Ingest:
         self.outcome.skipped.append((item.name, item.why))
         if item.why != A_FOLDER and split_extension(item.name)[1].lower() in _AUDIO_NAMES:
             identity = self._identity(item)
-            self.outcome.seen.add(identity)
-            self._not_taken[identity] = item.why
+            if self.context.inside(identity):
+                self.outcome.seen.add(identity)
+                self._not_taken[identity] = item.why
 
     def _record_gaps(self, *, corrupt: bool) -> None:
         """What has a recording's name and was not taken is missing; what came in a damaged archive is kept, but not believed yet."""

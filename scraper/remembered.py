@@ -10,8 +10,16 @@ from zoneinfo import ZoneInfo
 from scraper.catalog import Catalog
 from scraper.cdr.clock import read_time
 
+#: Whether the Recordings page has a date filter that works, and whether its *Download All* packs only what the filter shows.
+HAS_FILTER, PACK_FOLLOWS_FILTER = "has-date-filter", "pack-follows-filter"
 #: What began so long before the last look may still be new: a CDR appears when its call ends, and a PBX's clock may be a day off.
 OVERLAP = timedelta(days=2)
+
+
+def recall(catalog: Catalog, ucm: str, key: str) -> Any:
+    """What a UCM's jobs remembered under ``key``, or None."""
+    text = catalog.get_meta(f"survey:{ucm}:{key}")
+    return json.loads(text) if text else None
 
 
 class Remembered:
@@ -24,8 +32,7 @@ class Remembered:
 
     def get(self, key: str) -> Any:
         """What was remembered under ``key``, or None."""
-        text = self._catalog.get_meta(f"survey:{self._ucm}:{key}")
-        return json.loads(text) if text else None
+        return recall(self._catalog, self._ucm, key)
 
     def set(self, key: str, value: Any) -> None:
         """Remember anything that JSON can hold."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -11,12 +10,10 @@ from zoneinfo import ZoneInfo
 from scraper.backfill.slices import Coverage, Evidence, Grain, Span, coverage, grain_for, read_span, recut, tile
 from scraper.catalog import Backfill, BackfillSlice, BackfillState, Direction, SliceState
 from scraper.catalog.database import now
+from scraper.remembered import HAS_FILTER, recall
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
-
-#: What a job remembers of a UCM's Recordings page (:class:`~scraper.remembered.Remembered`): whether it has a date filter.
-HAS_FILTER = "has-date-filter"
 
 _GOES_ON = (BackfillState.ACTIVE, BackfillState.PAUSED)
 
@@ -112,10 +109,9 @@ class Backfills:
         """How long slices of this UCM's window should be, by what its lists and call records have shown."""
         days = self._catalog.recorded_days(ucm)
         inside = [known for day, known in days.items() if span.since <= day < span.until] or list(days.values())
-        has_filter = self._catalog.get_meta(f"survey:{ucm}:{HAS_FILTER}")
         return grain_for(
             Evidence(
-                json.loads(has_filter) if has_filter else None,
+                recall(self._catalog, ucm, HAS_FILTER),
                 sum(count for count, _ in inside) / len(inside) if inside else None,
                 sum(size for _, size in inside) / len(inside) if inside else None,
             )

@@ -357,3 +357,12 @@ def test_a_store_whose_folder_vanishes_in_between_is_an_error_and_not_a_fresh_st
     with pytest.raises(StoreUnwritable):
         shop.ingest(make.tgz(make.recordings(3)))
     assert not shop.store.root.exists()
+
+
+def test_what_lies_outside_is_left_out_and_is_no_gap(shop: Any, make: Any) -> None:
+    wanted = shop.identity(make.name(1))
+    broken = make.member(f"{make.MONTH}/{make.name(7)}", b"<html>")
+    outcome = shop.ingest(make.tgz([*make.recordings(3), broken]), inside=lambda identity: identity == wanted)
+    assert (outcome.new, outcome.seen, len(outcome.outside), outcome.quarantined) == (1, {wanted}, 3, [])
+    assert set(shop.files()) == {f"{make.UCM}/{make.MONTH}/{make.name(1)}"}
+    assert shop.catalog.open_gaps(make.UCM) == []
