@@ -56,7 +56,8 @@ def vanishing(known: Known, going: Vanishing) -> Message:
     """The PBX will delete what is not archived; says how that was derived."""
     when = "any moment" if going.first < timedelta(hours=1) else f"in {_span(going.first)}"
     if going.count:
-        what = f"{going.count:,} recordings that are not archived will be deleted on the PBX, the first {when}."
+        which = "1 recording that is" if going.count == 1 else f"{going.count:,} recordings that are"
+        what = f"{which} not archived will be deleted on the PBX, the first {when}."
     else:
         what = f"What was recorded since the last good run will begin to be deleted on the PBX {when}."
     derived = (
@@ -88,7 +89,7 @@ def _message(known: Known, title: str, what: str, what_now: str, tone: Tone = To
 
 
 def admin_page(admin: Admin) -> str | None:
-    """The admin service's address, where the configuration tells one that others can use."""
+    """The admin service's address, where the configuration tells it."""
     host, _, port = (admin.listen or "").rpartition(":")
     if not port or host in ("", "*", "0.0.0.0", "[::]") or admin.trusted_proxy:  # noqa: S104 -- compared, not bound
         return None

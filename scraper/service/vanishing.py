@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from scraper.catalog import Catalog
@@ -71,8 +71,9 @@ def vanishing(found: Horizon, missing: Iterable[Missing], zone: ZoneInfo, now: d
 
 
 def _called(one: Missing, zone: ZoneInfo) -> datetime | None:
-    return _aware(read_time(one.call_time or ""), zone) or time_in_name(one.name, zone)
+    return _aware(read_time(one.call_time or "") or time_in_name(one.name, zone), zone)
 
 
 def _aware(when: datetime | None, zone: ZoneInfo) -> datetime | None:
-    return when.replace(tzinfo=zone) if when and not when.tzinfo else when
+    """In UTC, where a day added is 24 hours whatever the zone's clocks do."""
+    return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC) if when else None

@@ -2,101 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scraper.catalog import Catalog
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.lock import job_lock
-from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Trigger, Window
+from scraper.models import GapReason, Status, Trigger, Window
 from scraper.service.health import Health, State, Verdict, verdict
-from scraper.settings import Settings
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)  # as in conftest.py
 HOUR = timedelta(hours=1)
 
 
-class Ward:
-    """A catalog with runs as they are needed, and a clock to turn."""
-
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self.settings = Settings(
-            data_dir=folder, ucms={"office": {"url": "https://pbx.example.com:8089", "web": {"username": "u", "password": "p"}}}
-        )
-        self.now = NOW
-        self.health = Health(catalog, self.settings, lambda: self.now)
-        self.count = 0
-
-    def ran(self, before: timedelta, **changes: Any) -> Report:
-        """A run that began so long before NOW and took a minute; ``changes`` are the report's."""
-        self.count += 1
-        report = Report(f"run-{self.count}", "office", Trigger.SCHEDULE, NOW - before, finished_at=NOW - before + timedelta(minutes=1))
-        report.status, report.exit_code, report.recordings.expected = Status.COMPLETE, 0, 0
-        for name, value in changes.items():
-            setattr(report, name, value)
-        self.catalog.start_run(report.run_id, "office", report.trigger, report.window, report.started_at)
-        self.catalog.finish_run(report)
-        return report
-
-    def failed(self, before: timedelta, exit_code: int = 6, **changes: Any) -> Report:
-        error = {"kind": "NetworkError", "message": "It is down.", "remedy": "Look at the cable."}
-        return self.ran(before, status=Status.FAILED, exit_code=exit_code, error=error, **changes)
-
-    def with_gaps(self, before: timedelta, reason: GapReason) -> Report:
-        gap = self.gap(reason)
-        return self.ran(before, status=Status.GAPS, exit_code=3, gaps=[gap])
-
-    def gap(self, reason: GapReason) -> Gap:
-        gap = Gap(Identity("office", RecordingClass.MONITOR, "2026-02", f"auto-{reason}.wav"), reason, "Why.", f"Remedy of {reason}.")
-        self.catalog.record_gap(gap)
-        return gap
-
-    @property
-    def state(self) -> State:
-        return self.health.of("office").state
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
-        yield Ward(tmp_path, catalog)
-
-
-def test_before_any_run_nothing_is_known_and_nothing_is_wrong(ward: Ward) -> None:
+def test_before_any_run_nothing_is_known_and_nothing_is_wrong(ward: Any) -> None:
     found = ward.health.of("office")
     assert (found.state, found.stale, found.age, found.expected, found.coverage) == (State.NEVER_RAN, False, None, None, None)
     assert "ucm-scraper run --ucm office" in found.what_now
 
 
-def test_the_first_job_is_seen_while_it_runs(ward: Ward, tmp_path: Path) -> None:
+def test_the_first_job_is_seen_while_it_runs(ward: Any, tmp_path: Path) -> None:
     with job_lock(tmp_path, "office"):
         assert (ward.state, ward.health.of("office").running) == (State.RUNNING, True)
 
 
-def test_a_complete_run_is_healthy_until_it_is_stale(ward: Ward) -> None:
+def test_a_complete_run_is_healthy_until_it_is_stale(ward: Any) -> None:
     ward.ran(25 * HOUR)
     assert (ward.state, ward.health.of("office").age) == (State.HEALTHY, 25 * HOUR - timedelta(minutes=1))
     ward.now += 2 * HOUR
     assert (ward.state, ward.health.of("office").stale) == (State.STALE, True)
 
 
-def test_a_service_whose_jobs_never_start_is_stale_in_time(ward: Ward) -> None:
+def test_a_service_whose_jobs_never_start_is_stale_in_time(ward: Any) -> None:
     ward.now += 27 * HOUR
     assert (ward.state, ward.health.of("office").stale) == (State.STALE, True)
     assert "log" in ward.health.of("office").what_now
 
 
-def test_a_restart_of_the_service_does_not_hide_that_no_run_was_ever_good(ward: Ward) -> None:
+def test_a_restart_of_the_service_does_not_hide_that_no_run_was_ever_good(ward: Any) -> None:
     ward.failed(30 * HOUR)
     assert Health(ward.catalog, ward.settings, lambda: NOW).of("office").stale
 
 
-def test_failed_runs_are_counted_since_the_last_that_worked(ward: Ward) -> None:
+def test_failed_runs_are_counted_since_the_last_that_worked(ward: Any) -> None:
     ward.failed(9 * HOUR)
     ward.ran(8 * HOUR)
     for hours in (3, 2, 1):
@@ -107,7 +57,7 @@ def test_failed_runs_are_counted_since_the_last_that_worked(ward: Ward) -> None:
     assert found.what_now == "It is down. Look at the cable."
 
 
-def test_a_run_that_was_killed_has_failed(ward: Ward) -> None:
+def test_a_run_that_was_killed_has_failed(ward: Any) -> None:
     ward.ran(2 * HOUR)
     ward.catalog.start_run("killed", "office", Trigger.SCHEDULE, Window(), NOW - HOUR)
     ward.catalog.start_run("next", "office", Trigger.SCHEDULE, Window(), NOW)
@@ -115,19 +65,19 @@ def test_a_run_that_was_killed_has_failed(ward: Ward) -> None:
     assert "killed" in ward.health.of("office").what_now
 
 
-def test_a_run_that_was_stopped_says_nothing(ward: Ward) -> None:
+def test_a_run_that_was_stopped_says_nothing(ward: Any) -> None:
     ward.ran(2 * HOUR)
     ward.ran(HOUR, status=Status.STOPPED, exit_code=3)
     assert ward.state is State.HEALTHY
 
 
 @pytest.mark.parametrize("exit_code", [4, 6, 10])
-def test_what_ended_the_last_run_shows(ward: Ward, exit_code: int) -> None:
+def test_what_ended_the_last_run_shows(ward: Any, exit_code: int) -> None:
     ward.failed(HOUR, exit_code)
     assert (ward.state, ward.health.of("office").exit_code) == (State.FAILING, exit_code)
 
 
-def test_a_person_is_needed_for_as_long_as_the_episode_lasts(ward: Ward) -> None:
+def test_a_person_is_needed_for_as_long_as_the_episode_lasts(ward: Any) -> None:
     ward.ran(2 * HOUR)
     ward.failed(HOUR, 5)
     ward.catalog.begin_notice(PERSON_NEEDED, "office", NOW - HOUR)
@@ -138,7 +88,7 @@ def test_a_person_is_needed_for_as_long_as_the_episode_lasts(ward: Ward) -> None
     assert (found.state, found.what_now) == (State.GAPS, "Somebody has signed in since the last run: the next one goes on.")
 
 
-def test_gaps_that_explain_themselves_are_no_reason_to_call_a_ucm_stale(ward: Ward) -> None:
+def test_gaps_that_explain_themselves_are_no_reason_to_call_a_ucm_stale(ward: Any) -> None:
     ward.ran(60 * HOUR)
     ward.with_gaps(HOUR, GapReason.UNDECODABLE)
     found = ward.health.of("office")
@@ -147,7 +97,7 @@ def test_gaps_that_explain_themselves_are_no_reason_to_call_a_ucm_stale(ward: Wa
     assert (found.expected, found.coverage) == (1, 0)
 
 
-def test_gaps_that_somebody_could_close_make_it_stale_in_time(ward: Ward) -> None:
+def test_gaps_that_somebody_could_close_make_it_stale_in_time(ward: Any) -> None:
     ward.ran(60 * HOUR)
     ward.gap(GapReason.CORRUPT)
     ward.with_gaps(HOUR, GapReason.NO_PERMISSION)
@@ -167,19 +117,19 @@ def test_gaps_that_somebody_could_close_make_it_stale_in_time(ward: Ward) -> Non
     ],
     ids=["push", "ingest", "window", "fetch", "dry-run"],
 )
-def test_a_job_that_did_not_ask_for_all_makes_nothing_good(ward: Ward, changes: dict[str, Any]) -> None:
+def test_a_job_that_did_not_ask_for_all_makes_nothing_good(ward: Any, changes: dict[str, Any]) -> None:
     ward.failed(2 * HOUR)
     ward.ran(HOUR, **changes)
     assert (ward.state, ward.health.of("office").last_success) == (State.FAILING, None)
 
 
-def test_a_run_that_could_not_tell_what_should_exist_is_not_good(ward: Ward) -> None:
+def test_a_run_that_could_not_tell_what_should_exist_is_not_good(ward: Any) -> None:
     report = ward.ran(HOUR, status=Status.GAPS, exit_code=3)
     report.recordings.expected = None
     assert verdict(report.as_json()) is Verdict.OPEN
 
 
-def test_a_clock_that_jumps_back_makes_no_age_negative_and_hides_no_silence(ward: Ward) -> None:
+def test_a_clock_that_jumps_back_makes_no_age_negative_and_hides_no_silence(ward: Any) -> None:
     ward.ran(timedelta(minutes=-4))
     assert ward.health.of("office").age == timedelta()
     ward.ran(-1000 * HOUR)  # dated by a clock that was six weeks ahead
@@ -187,7 +137,7 @@ def test_a_clock_that_jumps_back_makes_no_age_negative_and_hides_no_silence(ward
     assert ward.health.of("office").stale
 
 
-def test_many_runs_that_failed_are_looked_through_for_the_last_good_one(ward: Ward) -> None:
+def test_many_runs_that_failed_are_looked_through_for_the_last_good_one(ward: Any) -> None:
     ward.ran(300 * HOUR)
     for half_hours in range(250, 0, -1):
         ward.failed(half_hours * HOUR / 2)
@@ -195,5 +145,5 @@ def test_many_runs_that_failed_are_looked_through_for_the_last_good_one(ward: Wa
     assert ward.health.of("office").last_success == NOW - 300 * HOUR + timedelta(minutes=1)
 
 
-def test_all_tells_of_every_configured_ucm(ward: Ward) -> None:
+def test_all_tells_of_every_configured_ucm(ward: Any) -> None:
     assert [found.as_json()["ucm"] for found in ward.health.all()] == ["office"]
