@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from scraper.admin import entry, gaps, health, overview, recordings, sign_in
+from scraper.admin import audit_log, entry, gaps, health, openapi, overview, recordings, runs, sign_in, tasks
 from scraper.admin.access import NotSignedIn
 from scraper.admin.api import Problem
 from scraper.admin.fence import Fence, Peer, protect
@@ -29,8 +29,9 @@ from scraper.errors import ScraperError
 if TYPE_CHECKING:
     from scraper.service.service import Service
 
-#: Each topic's module: ``router`` holds its pages, ``api`` its part of the JSON API; either may be missing.
-TOPICS = (entry, overview, sign_in, health, recordings, gaps)
+#: Each topic's module. Any of these may be missing: ``router`` holds its pages, ``api`` its part of the JSON API, ``NAVIGATION`` the paths of
+#: its entries in the menu; ``background(app)`` works until it is cancelled, while the app serves.
+TOPICS = (entry, overview, runs, tasks, sign_in, health, recordings, gaps, audit_log, openapi)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -88,7 +88,8 @@ def heat_map(days: Mapping[str, DayCoverage], today: date) -> HeatMap:
     dates = [start + timedelta(days=count) for count in range((today - start).days + 1)]
     squares = [_square(count, when, days.get(when.isoformat(), _NOTHING), most) for count, when in enumerate(dates)]
     firsts = [week for week in range(WEEKS - 2) if week == 0 or dates[7 * week].month != dates[7 * week - 7].month]
-    labels = [Label(LEFT + week * CELL, 11, _MONTHS[dates[7 * week].month - 1]) for week in firsts if week != 0 or 1 not in firsts[1:2]]
+    roomy = firsts[1:] if firsts[1] < 3 else firsts  # two names side by side would overlap
+    labels = [Label(LEFT + week * CELL, 11, _MONTHS[dates[7 * week].month - 1]) for week in roomy]
     labels += [Label(0, TOP + row * CELL + 10, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"))]
     troubled = sum(day.open > 0 for day in days.values())
     archived = sum(day.archived for day in days.values())

@@ -25,8 +25,8 @@ api = api_router("tasks")
 _HEARTBEAT_SECONDS = 15.0
 #: Lines that are followed live at the same time; each holds a connection.
 _MOST_FOLLOWERS = 100
-#: What is shown live; pictures of a sign-in by hand go their own way.
 _EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+#: What is shown live; pictures of a sign-in by hand go their own way.
 _SHOWN = frozenset({"stage", "run", "phase", "downloaded", "recording", "log"})
 
 
