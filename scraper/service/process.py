@@ -30,6 +30,7 @@ MARK = "UCM_SCRAPER_TASK"
 _LONGEST_LINE = 1 << 26
 #: How long killed processes may take to be gone, in seconds: what waits for a dead network share can't even be killed.
 _KILL_SECONDS = 10.0
+_GLANCE_SECONDS = 0.05
 
 
 def home_of(data_dir: Path) -> str:
@@ -49,14 +50,12 @@ def clean_up(home: str) -> None:
 def end_marked(mark: str) -> int:
     """Kill every process whose mark begins with ``mark``, and all in their sessions; how many are still there in the end."""
     deadline = time.monotonic() + _KILL_SECONDS
-    while found := _marked(mark):
+    while (found := _marked(mark)) and time.monotonic() < deadline:
         for process in found:
             with suppress(psutil.Error):
                 process.kill()
-        _, alive = psutil.wait_procs(found, timeout=1.0)
-        if time.monotonic() > deadline:
-            return len(alive)
-    return 0
+        time.sleep(_GLANCE_SECONDS)  # psutil's own waiting would take our children's ends from asyncio
+    return len(found)
 
 
 def _marked(mark: str) -> list[psutil.Process]:

@@ -1,0 +1,148 @@
+"""The schedule, with a clock that the test sets: what is due, what was missed, and clocks that jump."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scraper.catalog import Catalog
+from scraper.models import Trigger
+from scraper.service.schedule import Schedule
+from scraper.service.task import Kind
+from scraper.settings import Settings
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Office:
+    """A schedule over a real catalog; ``asked``: when which UCM's run was asked for."""
+
+    def __init__(self, folder, **ucms):
+        self.now = NOON
+        self.asked = []
+        section = {"url": "https://pbx.example.com:8089", "web": {"username": "backup", "password": "x"}}
+        configured = {name: {**section, "schedule": schedule} for name, schedule in (ucms or {"office": {"cron": "*/30 * * * *"}}).items()}
+        self.settings = Settings.model_validate({"data_dir": str(folder), "ucms": configured})
+        self.catalog = Catalog.open(f"sqlite:///{folder / 'catalog.db'}")
+        self.chance = 0.0
+        self.start()
+
+    def start(self):
+        self.schedule = Schedule(self.settings, self.catalog, self.ask, lambda: self.now, lambda: self.chance)
+        self.schedule.recall()
+
+    def ask(self, task):
+        assert (task.kind, task.trigger) == (Kind.RUN, Trigger.SCHEDULE)
+        self.asked.append((task.ucm, self.now))
+
+    def look_at(self, *times):
+        """What is asked for at these times (`HH:MM` of the day, or aware)."""
+        before = len(self.asked)
+        for time in times:
+            self.now = time if isinstance(time, datetime) else NOON.replace(hour=int(time[:2]), minute=int(time[3:]))
+            self.schedule.look()
+        return [f"{when:%H:%M}" for _, when in self.asked[before:]]
+
+    def restarted(self, time):
+        """What is asked for by a service that starts at ``time``, within its first minute."""
+        self.now = time
+        self.start()
+        return self.look_at(time, time + timedelta(minutes=1))
+
+    def done(self):
+        self.schedule.done("office")
+        asyncio.run(self.schedule._remember())
+
+
+@pytest.fixture
+def office(tmp_path):
+    made = []
+
+    def make(**ucms):
+        made.append(Office(tmp_path, **ucms))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.catalog.close()
+
+
+def test_run_is_asked_for_once_when_it_is_due(office):
+    place = office()
+    assert place.look_at("12:00", "12:10", "12:29", "12:30", "12:30", "12:31", "13:00") == ["12:30", "13:00"]
+    assert place.schedule.next_run("office") == NOON.replace(hour=13, minute=30)
+
+
+def test_late_looks_coalesce(office):
+    assert office().look_at("17:40", "17:41", "18:00") == ["17:40", "18:00"]
+
+
+def test_each_ucm_has_its_own(office):
+    place = office(a={"cron": "0 13 * * *"}, b={"every": "1h"})
+    place.look_at("12:00", "12:30", "13:00")
+    assert [ucm for ucm, _ in place.asked] == ["b", "a", "b"]
+
+
+def test_interval_begins_at_once_and_does_not_drift(office):
+    place = office(office={"every": "30m"})
+    assert place.look_at("12:00", "12:31", "13:04", "13:30") == ["12:00", "12:31", "13:04", "13:30"]
+
+
+def test_jitter_starts_later_and_adds_up_to_nothing(office):
+    place = office(office={"cron": "*/30 * * * *", "jitter_seconds": 600})
+    place.chance = 0.5
+    place.look_at("12:30")
+    assert place.look_at("13:04", "13:05", "13:34", "13:35") == ["13:05", "13:35"]
+
+
+def test_next_time_survives_a_restart_and_what_was_missed_is_made_up_once(office):
+    place = office(office={"cron": "0 3 * * *"})
+    assert place.restarted(NOON + timedelta(hours=2)) == []
+    assert place.restarted(NOON + timedelta(hours=16)) == ["04:00"]
+    assert place.restarted(NOON + timedelta(hours=17)) == []
+
+
+def test_run_that_a_stop_broke_off_is_made_up_for_and_one_that_ended_is_not(office):
+    place = office(office={"cron": "0 13 * * *"})
+    assert place.look_at("13:00") == ["13:00"]
+    assert place.restarted(NOON.replace(hour=14)) == ["14:00"]
+    place.done()
+    place.look_at(NOON.replace(day=2, hour=13))
+    place.done()
+    assert place.restarted(NOON.replace(day=2, hour=14)) == []
+
+
+def test_clock_set_forward_brings_one_run_and_set_back_no_silence(office):
+    place = office()
+    assert place.look_at("12:30") == ["12:30"]
+    years = NOON + timedelta(days=3000)
+    assert place.look_at(years, years + timedelta(minutes=1)) == ["12:00"]
+    assert place.look_at("12:31", "12:59", "13:00", "13:30") == ["13:00", "13:30"]
+
+
+def test_interval_survives_a_clock_that_is_set_back(office):
+    place = office(office={"every": "6h"})
+    place.look_at("12:00", NOON + timedelta(days=3000))
+    assert place.look_at("12:01") == []
+    assert place.schedule.next_run("office") == NOON.replace(hour=18)
+
+
+def test_clock_that_jumps_to_and_fro_starts_no_storm(office):
+    place = office()
+    looks = [NOON + timedelta(minutes=minute + (60 if minute % 2 else 0)) for minute in range(60)]
+    assert len(place.look_at(*looks)) <= 31  # one a jump that passes a start, never more
+
+
+def test_other_rule_than_before_a_restart_counts_at_once(office):
+    office(office={"cron": "0 3 * * *"})
+    changed = office(office={"every": "1h"})
+    assert changed.look_at("12:00", "12:30", "13:00") == ["12:00", "13:00"]
+
+
+def test_memory_that_is_rubbish_is_no_memory(office):
+    place = office()
+    for text in ("", "[]", "{}", '{"rule": 1, "base": 5}', "{", '{"base": "tomorrow"}'):
+        place.catalog.set_meta("schedule:office", text)
+        assert place.restarted(NOON + timedelta(minutes=1)) == []
