@@ -108,11 +108,16 @@ class KeepAlive:
     async def keep(self) -> None:
         """Until cancelled."""
         while True:
-            for ucm in self._service.settings.ucms:
-                if self._clock() - self._used.get(ucm, float("-inf")) >= EVERY_SECONDS and await in_thread(self._is_due, ucm):
-                    self._used[ucm] = self._clock()
-                    self._service.dispatch.ask(Task(Kind.KEEP_ALIVE, ucm, Trigger.SCHEDULE))
+            await self.look()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Ask for the reads that are due."""
+        for ucm in self._service.settings.ucms:
+            rested = self._clock() - self._used.get(ucm, float("-inf")) >= EVERY_SECONDS
+            if rested and self._is_idle(ucm) and await in_thread(self._has_session, ucm):
+                self._used[ucm] = self._clock()
+                self._service.dispatch.ask(Task(Kind.KEEP_ALIVE, ucm, Trigger.SCHEDULE))
 
     def ended(self, state: TaskState) -> None:
         """A task ended: a job has used the session itself; a read says how the session is."""
@@ -122,10 +127,12 @@ class KeepAlive:
             self._ended[ucm] = _kept_at(self._service.settings, ucm)
             logger.bind(action="session-ended", ucm=ucm).info("The PBX has ended the kept session")
 
-    def _is_due(self, ucm: str) -> bool:
+    def _is_idle(self, ucm: str) -> bool:
+        return all(state.stage is Stage.ENDED for state in self._service.dispatch.states(ucm))
+
+    def _has_session(self, ucm: str) -> bool:
+        """Whether there is one that is worth a read."""
         service = self._service
-        if any(state.task.ucm == ucm and state.stage is not Stage.ENDED for state in service.dispatch.states(ucm)):
-            return False
         kept_at = _kept_at(service.settings, ucm)
         if kept_at is None or self._ended.get(ucm) == kept_at:
             return False
