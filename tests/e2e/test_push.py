@@ -90,6 +90,12 @@ def test_a_pushed_recording_is_archived_whole_without_a_browser_though_the_pbx_w
     assert office.all_is_exact()
     assert gaps_of(office) == []
     assert office.sign_ins("web") == 0 and not office.ucm.state.count("packFile")
+    office.configure(web=None)  # a run over the API finds nothing left to do, and each call once
+    report = office.run()
+    assert (report.exit_code, report.recordings.archived, report.recordings.new) == (0, 4, 0) and office.adds_up(report)
+    with Catalog.open(f"sqlite:///{office.folder}/data/catalog.db") as catalog:
+        assert {call.source for call in catalog.calls("office")} == {"api"}
+        assert len(list(catalog.calls("office"))) == sum(len(call.legs) for call in calls(office.ucm.state))
 
 
 def test_a_pushed_recording_that_stays_away_is_no_gap_before_a_run_looked_for_it(branch: Callable[..., Office]) -> None:
