@@ -23,7 +23,7 @@ from scraper.service.process import MARK, home_of
 pytestmark = pytest.mark.browser
 
 
-def wait_until(condition, seconds=40.0):
+def wait_until(condition, seconds=90.0):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "waited in vain"
