@@ -15,7 +15,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from scraper.simulator import WEB_PASSWORD, captcha
+from scraper.simulator import WEB_PASSWORD, WEB_USER, captcha
 from scraper.webui.browser import find_system_browser
 
 pytestmark = pytest.mark.browser
@@ -67,9 +67,14 @@ class Person:
         self.address = address
         self._eyes = browser.new_context(ignore_https_errors=True).new_page()
         self._pbx = pbx
-        self.page.goto(f"{address}/sign-in?next=/sign-in-by-hand/office")
-        self.page.fill("input[name=token]", TOKEN)
-        self.page.click("main button[type=submit]")
+        self.sign_in(self.page, address)
+
+    @staticmethod
+    def sign_in(page: Page, address: str) -> None:
+        """To the page of the sign-in by hand, with the admin service's token."""
+        page.goto(f"{address}/sign-in?next=/sign-in-by-hand/office")
+        page.fill("input[name=token]", TOKEN)
+        page.click("main button[type=submit]")
 
     def open(self) -> None:
         self.page.get_by_role("button", name="Open").click()
@@ -155,6 +160,46 @@ def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobod
     audited = in_catalog(place, "SELECT action, ucm, detail FROM audit WHERE ucm IS NOT NULL")
     assert [action for action, _, _ in audited] == ["sign-in-by-hand-opened", "signed-in-by-hand"]
     assert WEB_PASSWORD not in "".join(lines)
+
+
+def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(office):
+    place = office(faults={"login_extra": "otp"})
+    place.configure(web={"password": None})
+    secrets = ["mistyped-by-hand", WEB_PASSWORD]
+    with serving(place) as (address, lines), a_person(address, place, **DESKTOP) as person:
+        page = person.page
+        person.open()
+        expect(page.get_by_role("button", name="Fill in")).to_have_count(0)
+        other = page.context.browser.new_page()
+        Person.sign_in(other, address)
+        expect(other.get_by_text("is open already")).to_be_visible()
+        other.close()
+        person.point_at("input#username")
+        page.keyboard.type(WEB_USER)
+        page.get_by_role("button", name="Next field").click()
+        person.type(secrets[0])
+        page.get_by_role("button", name="Enter").click()
+        expect(page.locator("#state")).to_have_text("4 failed sign-ins left before the PBX bans this server's address.")
+        person.look("desk-1-refused")
+        page.locator("#screen").focus()  # the cursor is in the password's field still
+        for _ in secrets[0]:
+            page.keyboard.press("Backspace")
+        page.keyboard.type(WEB_PASSWORD)
+        page.keyboard.press("Enter")
+        wait_for(page, lambda: place.ucm.state.sign_ins[-1].ok)
+        page.wait_for_timeout(1000)
+        person.look("desk-2-code")
+        page.get_by_role("button", name="Next field").click()
+        person.type("123456")
+        page.locator("#screen").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Signed in; the session is kept")).to_be_visible()
+        person.look("desk-3-signed-in")
+    assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [False, True]
+    assert place.run().exit_code == 0
+    kept = b"".join(path.read_bytes() for path in (place.folder / "data").rglob("*") if path.is_file() and path.suffix != ".wav")
+    assert [secret for secret in secrets if secret in "".join(lines) or secret.encode() in kept] == []
+    assert b"\xff\xd8\xff\xe0" not in kept  # no picture
 
 
 def wait_for(page: Page, happened) -> None:

@@ -36,7 +36,7 @@
 
   function look() {
     const width = Math.round(section.clientWidth);
-    const height = Math.round(Math.max(window.innerHeight * (width < 640 ? 0.6 : 0.72), 300));
+    const height = Math.round(Math.max(window.innerHeight * 0.6, 300));
     return send({ command: "view", width, height });
   }
 
