@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from scraper.admin import create_app
+from scraper.backfill import Backfills
 from scraper.catalog import Catalog
 from scraper.service.health import Health
 from scraper.service.metrics import Tally
@@ -116,6 +117,8 @@ def make_admin(tmp_path: Path) -> Iterator[Any]:
             settings=settings,
             catalog=opened[-1],
             dispatch=NotedDispatch(),
+            backfills=Backfills(opened[-1]),
+            go_on_with_backfills=lambda: None,
             schedule=SimpleNamespace(next_run=lambda ucm: None),
             health=Health(opened[-1], settings),
             watch=SimpleNamespace(tally=Tally()),
