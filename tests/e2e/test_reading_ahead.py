@@ -23,6 +23,7 @@ def held(office, monkeypatch):
 
     def make(**ucm):
         place = office(seconds=(8.0, 10.0), **ucm)
+        place.configure(web={"stall_timeout_seconds": 60})
 
         async def slowly(self, scope, receive, send):
             async def send_and_wait(message):
@@ -61,7 +62,7 @@ def test_second_tab_that_shows_the_sign_in_form_costs_nothing_but_its_time(offic
         raise SessionEnded
 
     monkeypatch.setattr(WebUi, "second_recordings", fails)
-    place = office(queue_recordings=3)
+    place = office(queue_recordings=3, faults={"archive_slow": "100000"})
     report = place.run()
     assert (report.exit_code, report.error, place.all_is_exact()) == (0, None, True)
     assert not [note for note in report.notes if "could not" in note]
