@@ -44,7 +44,7 @@ def test_container_is_not_root_and_watches_itself():
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER ")] == ["USER ucm"]
     assert any(line.startswith("HEALTHCHECK") for line in lines)
-    assert lines[-1] == 'CMD ["run"]'
+    assert lines[-1] == 'CMD ["serve"]'
 
 
 def test_lock_file_pins_every_dependency():
