@@ -162,7 +162,10 @@ class PersonNeeded(ScraperError):
     """The PBX asks for a person at its sign-in page."""
 
     exit_code = ExitCode.PERSON_NEEDED
-    default_remedy = "Sign in once by hand with `ucm-scraper login --ucm NAME`; the session is kept for the runs that follow."
+    default_remedy = (
+        "Sign in once by hand, on the admin page of `ucm-scraper serve` or with `ucm-scraper login --ucm NAME`; the session is kept for"
+        " the runs that follow."
+    )
     reason = GapReason.PERSON_NEEDED
 
 

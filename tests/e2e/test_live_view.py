@@ -22,6 +22,11 @@ VIEW = {"command": "view", "width": 390, "height": 520}
 FILL, ENTER, STOP = {"command": "fill"}, {"command": "key", "key": "Enter"}, {"command": "stop"}
 
 
+@pytest.fixture(autouse=True)
+def _nobody_waits_ten_minutes(monkeypatch):
+    monkeypatch.setattr(login, "PERSON_SECONDS", 40.0)
+
+
 def text(words):
     return {"command": "text", "text": words}
 

@@ -158,3 +158,37 @@ def test_who_only_looks_finds_the_budget_of_the_key_that_the_address_showed(tmp_
         fail(SignInBudget(catalog, URL, clock, pin="sha256//aaa"), "wrong")
         assert known_budget(catalog, URL, clock).left() == PBX_LIMIT - 1
         assert known_budget(catalog, "https://elsewhere.example.com", clock).left() == PBX_LIMIT
+
+
+def test_what_a_person_was_refused_counts_like_any_other(budget):
+    for _ in range(LIMIT):
+        budget.person_refused("backup", None, None)
+    assert budget.left() == PBX_LIMIT - LIMIT
+    with pytest.raises(BudgetExhausted):
+        succeed(budget, "right")
+    budget.person_signed_in("backup", None)
+    assert budget.left() == PBX_LIMIT
+
+
+def test_pbx_that_says_fewer_are_left_is_believed(budget):
+    budget.person_refused("backup", None, 2)
+    assert budget.left() == 2
+    budget.person_refused("backup", None, None)
+    assert budget.left() == 1
+
+
+def test_configured_password_that_a_person_was_refused_with_is_not_sent_again(budget):
+    budget.person_refused("backup", "wrong", None)
+    with pytest.raises(PasswordRefused):
+        succeed(budget, "wrong")
+    succeed(budget, "right")
+
+
+def test_ban_that_a_person_met_leaves_nothing_and_is_over_once_somebody_is_in_by_that_way(budget):
+    budget.person_locked("backup", 600)
+    assert budget.left() == 0
+    with pytest.raises(LockedOut):
+        succeed(budget, "right")
+    budget.person_signed_in("backup", None)
+    assert budget.left() == PBX_LIMIT
+    succeed(budget, "right")
