@@ -1,0 +1,146 @@
+"""The watch beside a dispatcher: what it does as tasks begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from scraper.models import Trigger, Window
+from scraper.service.notify import Message
+from scraper.service.ping import Pinger
+from scraper.service.task import Event, Kind, Stage, Task, TaskState
+from scraper.service.watch import Watch
+
+HOUR = timedelta(hours=1)
+
+
+class Dispatch:
+    """Tells what it is told to tell."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, TaskState] = {}
+        self.told: asyncio.Queue[Event] = asyncio.Queue()
+
+    def state(self, task_id: str) -> TaskState | None:
+        return self.known.get(task_id)
+
+    async def events(self, task_id: str | None = None) -> AsyncIterator[Event]:
+        while True:
+            yield await self.told.get()
+
+
+class Post:
+    """A watch over one UCM; what it pinged and told."""
+
+    def __init__(self, ward: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ward = ward
+        self.pings: list[str] = []
+        self.titles: list[str] = []
+        monkeypatch.setattr(Pinger, "_send", lambda _, suffix: self.pings.append(suffix))
+        ward.dispatch = self.dispatch = Dispatch()
+        self.watch = Watch(ward)
+        self.watch._notifier = self  # type: ignore[assignment]
+        self.is_configured = True
+
+    def tell(self, message: Message) -> bool:
+        self.titles.append(message.title)
+        return True
+
+    async def stage(self, task: Task, stage: Stage, exit_code: int | None = None, run_id: str | None = None) -> None:
+        state = self.dispatch.known.setdefault(task.id, TaskState(task, self.ward.now, started_at=self.ward.now))
+        state.stage, state.exit_code, state.run_id = stage, exit_code, run_id
+        await self.dispatch.told.put(Event(task.id, task.ucm, "stage", {"stage": stage.value}))
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110 -- what it waits for has no event
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def post(ward: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
+    return Post(ward, monkeypatch)
+
+
+def keep(post: Post, story: Any) -> None:
+    async def play() -> None:
+        keeping = asyncio.ensure_future(post.watch.keep())
+        await asyncio.sleep(0)
+        try:
+            await story()
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    asyncio.run(play())
+
+
+def run() -> Task:
+    return Task(Kind.RUN, "office", Trigger.SCHEDULE)
+
+
+def test_a_good_run_is_pinged_and_counted(post: Post) -> None:
+    async def story() -> None:
+        task = run()
+        await post.stage(task, Stage.RUNNING)
+        report = post.ward.ran(HOUR)
+        await post.stage(task, Stage.ENDED, 0, report.run_id)
+        await post.until(lambda: len(post.pings) == 2)
+
+    keep(post, story)
+    assert post.pings == ["/start", ""]
+    assert post.watch.tally.registry.get_sample_value("ucm_scraper_runs_total", {"ucm": "office", "exit_code": "0"}) == 1
+
+
+def test_failed_runs_are_pinged_and_told_though_the_catalog_never_heard_of_them(post: Post) -> None:
+    async def story() -> None:
+        for _ in range(3):
+            await post.stage(run(), Stage.ENDED, 8)
+        await post.until(lambda: bool(post.titles))
+
+    keep(post, story)
+    assert post.pings == ["/fail"] * 3
+    assert post.titles == ["office: 3 runs failed in a row"]
+
+
+def test_what_is_no_whole_run_is_not_pinged(post: Post) -> None:
+    async def story() -> None:
+        window = Window(date(2026, 2, 1), date(2026, 3, 1))
+        for task in (Task(Kind.FETCH, "office", Trigger.PUSH), Task(Kind.RECONCILE, "office", Trigger.MANUAL, window)):
+            await post.stage(task, Stage.RUNNING)
+            await post.stage(task, Stage.ENDED, 6)
+        await post.stage(run(), Stage.ENDED, 9)  # another program works on it: it is tried again
+        await post.stage(run(), Stage.ENDED, 8)
+        await post.until(lambda: bool(post.pings))
+
+    keep(post, story)
+    assert post.pings == ["/fail"]
+
+
+def test_a_browser_that_was_ended_is_counted(post: Post) -> None:
+    async def story() -> None:
+        await post.dispatch.told.put(Event("1", "office", "log", {"action": "browser-silent"}))
+        await post.until(post.dispatch.told.empty)
+
+    keep(post, story)
+    assert post.watch.tally.registry.get_sample_value("ucm_scraper_browser_restarts_total", {"ucm": "office"}) == 1
+
+
+def test_the_watch_outlives_a_catalog_that_breaks(post: Post) -> None:
+    async def story() -> None:
+        with post.ward.catalog.transaction() as connection:
+            connection.exec_driver_sql("ALTER TABLE runs RENAME TO away")
+        await post.stage(run(), Stage.ENDED, 8)
+        await post.until(post.dispatch.told.empty)
+        with post.ward.catalog.transaction() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO runs")
+        for _ in range(2):
+            await post.stage(run(), Stage.ENDED, 8)
+        await post.until(lambda: bool(post.titles))
+
+    keep(post, story)
+    assert post.titles == ["office: 3 runs failed in a row"]
