@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import h11
 import uvicorn
 from loguru import logger
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from scraper.admin.certificate import server_certificate, server_options
 from scraper.errors import ConfigError
@@ -24,6 +26,46 @@ if TYPE_CHECKING:
 _LEAVING_SECONDS = 2
 #: Connections at once, on one address; more are answered 503.
 _MOST_CONNECTIONS = 200
+
+
+#: How long a request may take to arrive whole, in seconds; a megabyte over a poor line does.
+_ARRIVING_SECONDS = 30.0
+
+
+class _Protocol(H11Protocol):
+    """Cuts connections on which no whole request arrives in time: else some hundred of them, half open, keep everybody out."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._is_arriving:
+            self._drop_deadline()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_arriving and self._deadline is None:
+            self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drop_deadline()
+        super().connection_lost(exc)
+
+    @property
+    def _is_arriving(self) -> bool:
+        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+    def _set_deadline(self) -> None:
+        self._deadline = self.loop.call_later(_ARRIVING_SECONDS, self.transport.abort)
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class _Server(uvicorn.Server):
@@ -67,6 +109,7 @@ class Door:
         config = uvicorn.Config(
             app,
             **self._options,
+            http=_Protocol,
             ws="none",
             timeout_graceful_shutdown=_LEAVING_SECONDS,
             limit_concurrency=_MOST_CONNECTIONS,
