@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -35,11 +36,12 @@ from scraper.errors import (
     WebPageInstead,
 )
 from scraper.ingest import Outcome
-from scraper.models import Gap, GapReason, Identity, RecordingClass, Source
+from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, Window
 from scraper.reconcile import Fetch, Ladder, ListedFile, Obstacle, Pause, Plan, Result, Step, Verdict, Wanted, Way, Ways, WayState
 from scraper.reconcile.inventory import BROWSER_WAYS
+from scraper.remembered import PACK_FOLLOWS_FILTER, Remembered
 from scraper.threads import in_thread
-from scraper.web_fetch import WebFetch
+from scraper.web_fetch import TooLarge, WebFetch
 from scraper.web_way import WebWay
 from scraper.webui.follow import GrowingDownload
 
@@ -73,6 +75,7 @@ class Fetching:
         self._api = api
         self._web = web
         self._downloads = WebFetch(web)
+        self._remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
         self._obstacles: dict[Way, Obstacle] = {}
         self.archives: dict[RecordingClass, Outcome] = {}
 
@@ -85,9 +88,17 @@ class Fetching:
         if self._web.is_configured:
             lost = _obstacle_or_none(self._web.failure)
             for way in sorted(BROWSER_WAYS):
-                classes = self._web.classes - self.archives.keys() if way is Way.BULK else self._web.listed_classes
+                classes = self._whole_archives if way is Way.BULK else self._web.listed_classes
                 found[way] = WayState(classes, lost or self._obstacles.get(way))
         return found
+
+    @property
+    def _whole_archives(self) -> frozenset[RecordingClass]:
+        """The classes whose *Download All* may be used: once a job; in a window only under a date filter that it may follow."""
+        left = self._web.classes - self.archives.keys()
+        if self._desk.order.window == Window():
+            return left
+        return left & self._web.filtered if self._remembered.get(PACK_FOLLOWS_FILTER) is not False else frozenset()
 
     async def all_ordinary(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
         """Fetch the whole archive of ordinary recordings before any list was read, and do ``meanwhile`` while it arrives.
@@ -101,6 +112,8 @@ class Fetching:
     async def carry_out(self, plan: Plan, listed: Lister) -> None:
         """Do what the plan says, and record as gaps what could not be had."""
         self._downloads.same_as = plan.same_as
+        if self._desk.order.window != Window():
+            self._downloads.inside = lambda identity: plan.state_of(identity) is not None
         left: list[Wanted] = []
         for fetch in plan.fetches:
             if fetch.way is Way.BULK:
@@ -164,13 +177,24 @@ class Fetching:
         return state is not None and state.available
 
     async def _whole_archive(self, fetch: Fetch, listed: Lister) -> None:
+        """Fetch a class's archive. In a window it may turn out to hold more than the page's filter shows: then never again."""
         self.archives[fetch.klass] = Outcome()
+        windowed, rows = self._desk.order.window != Window(), partial(listed, fetch.klass)
         try:
-            self.archives[fetch.klass] = await self._downloads.bulk(fetch.klass, lambda: listed(fetch.klass))
+            found = await self._downloads.bulk(fetch.klass, rows, _most_bytes(rows()) if windowed else None)
+            self.archives[fetch.klass] = found
+            if windowed and found.outside - {self._desk.identity(*row[:3]) for row in rows()}:
+                self._note_unfiltered()
+        except TooLarge:
+            self._note_unfiltered()
         except _FATAL:
             raise
         except ScraperError as error:
             await self.note_failure(Way.BULK, error)
+
+    def _note_unfiltered(self) -> None:
+        logger.bind(action="pack-unfiltered").info("Download All holds more than the page's filter shows; going by rows")
+        self._remembered.set(PACK_FOLLOWS_FILTER, False)
 
     async def _climb(self, ladder: Ladder) -> None:
         while (step := ladder.next_step(_now())) is not None:
@@ -219,6 +243,13 @@ class Fetching:
         if gap.reason is GapReason.TOO_SHORT and known is not None and known.reason is GapReason.CORRUPT:
             return Gap(gap.identity, known.reason, known.detail, known.remedy)
         return gap
+
+
+def _most_bytes(rows: Iterable[ListedFile]) -> int | None:
+    """What an archive of these can weigh at most: gzip makes no sound larger, and tar adds two blocks a file. None where not all say."""
+    sizes = [row.size for row in rows]
+    known = [size for size in sizes if size is not None]
+    return sum(known) + len(known) * 1536 + 20480 if len(known) == len(sizes) else None
 
 
 def _verdict(way: Way, error: ScraperError) -> Verdict:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from scraper.desk import Desk
 from scraper.errors import NotListed, PageNotAsExpected
-from scraper.models import RecordingClass
+from scraper.models import RecordingClass, Window
 from scraper.reconcile import Census, ListedFile, safety
 from scraper.reconcile.safety import vanished
-from scraper.remembered import Remembered
+from scraper.remembered import HAS_FILTER, Remembered
 from scraper.web_way import WebWay, listed_file
 from scraper.webui.recordings_page import Listed
 from scraper.webui.sidebar import Entry
 
 #: After so long all pages are looked for again, and call records alone don't do.
 _DUE_AFTER = timedelta(hours=24)
+#: A call's last recording is listed no later than this after the call began.
+_LATER_PARTS = timedelta(days=1)
 #: Lists that are remembered to judge the next one by.
 _CENSUSES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """When the lists are read (aware), and how: ``whole`` to their ends; ``believed`` however short; ``forgotten``: only for a look."""
+    """When the lists are read (aware), and how: ``whole`` to their ends; ``believed`` however short; ``forgotten``: only for a look.
+
+    ``window``: only its calls matter (PBX local).
+    """
 
     at: datetime
     whole: bool = False
     believed: bool = False
     forgotten: bool = False
+    window: Window = field(default_factory=Window)
 
 
 class Lists:
@@ -45,6 +53,7 @@ class Lists:
         self._remembered = remembered
         self._how = how
         self._unsure: list[ListedFile] = []
+        self._windowed: dict[RecordingClass, list[ListedFile]] = {}
         self.read: set[RecordingClass] = set()
         self.failed: set[RecordingClass] = set()
         for page, entry in (remembered.get("class-pages") or {}).items():
@@ -66,9 +75,12 @@ class Lists:
 
         Raises :class:`SafetyStop` where the ordinary list has shrunk beyond reason, and what the web UI raises.
         """
+        read = self._read
+        if self._how.window != Window():
+            self._web.window, read = self._listed_window(), self._read_window
         for page in self.pages:
             try:
-                await self._read(page)
+                await read(page)
             except NotListed:
                 if page is RecordingClass.MONITOR:
                     raise
@@ -100,6 +112,9 @@ class Lists:
     def rows(self, page: RecordingClass | None = None) -> Iterator[ListedFile]:
         """What a page listed, or all of them; of lists that were read in part, too."""
         for read in sorted(self.read) if page is None else self.read & {page}:
+            if read in self._windowed:
+                yield from self._windowed[read]
+                continue
             for row in self._desk.catalog.listing(self._desk.order.ucm, self._reading(read)):
                 yield ListedFile(*row[:5])
         if page is None:
@@ -131,6 +146,31 @@ class Lists:
         catalog.complete_listing(ucm, page, reading)
         self.read.add(page)
 
+    def _listed_window(self) -> Window:
+        """What is to be read: where calls name recordings, a day more. A call is where it belongs, and its later parts are listed later."""
+        window, calls = self._how.window, self._desk.catalog.call_counts(self._desk.order.ucm)
+        return Window(window.since, window.until + _LATER_PARTS) if window.until and calls.files else window
+
+    async def _read_window(self, page: RecordingClass) -> None:
+        """Read the list as far as the window reaches, by the page's date filter where it has one. It judges no other list."""
+        catalog, ucm, window = self._desk.catalog, self._desk.order.ucm, self._web.window
+        found = await self._web.list_page(page, partial(reaches_beyond, window))
+        self._remember_pages()
+        inside = [row for row in found.rows if lies_in(window, row)]
+        if len(inside) < len(found.rows):
+            self._web.filtered.discard(page)  # it takes the dates, and the PBX doesn't mind them
+        if page is RecordingClass.MONITOR:
+            self._remembered.set(HAS_FILTER, page in self._web.filtered)
+        rows = list(map(listed_file, inside))
+        if not found.whole:
+            self._fail(page, "It is not as long as it says.")
+            self._unsure += rows
+            return
+        # What the last whole reading has not seen is as good as seen by it: the next one counts on the PBX's total.
+        catalog.upsert_listing(ucm, rows, catalog.last_listing(ucm, page) or self._reading(page))
+        self._windowed[page] = rows
+        self.read.add(page)
+
     def _is_believed(self, reading: str) -> bool:
         """Whether the list is plausible. Raises :class:`SafetyStop`; False where it is empty, and some should still be there."""
         now = Census(self._remembered.local(self._how.at), self._desk.catalog.listed_days(self._desk.order.ucm, reading))
@@ -143,6 +183,19 @@ class Lists:
         if not self._how.forgotten:
             self._remembered.set("censuses", [_as_json(census) for census in [*history, now][-_CENSUSES:]])
         return True
+
+
+def lies_in(window: Window, row: Listed) -> bool:
+    """Whether a row's call time lies in the window; what can't be told may."""
+    day = row.time[:10]
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        return True
+    return (window.since is None or day >= window.since.isoformat()) and (window.until is None or day < window.until.isoformat())
+
+
+def reaches_beyond(window: Window, rows: list[Listed], newest_first: bool, total: int | None) -> bool:
+    """Whether a list that comes newest first was read beyond the window's beginning: the rest is older."""
+    return newest_first and window.since is not None and bool(rows) and not lies_in(Window(window.since), rows[-1])
 
 
 class NewsAreEnough:

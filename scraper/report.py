@@ -41,7 +41,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  would fetch {line.count:,} {line.klass.value} recordings by {line.way} ({size(line.size)}, {line.fetches:,} downloads)"
     if report.coverage:
         slices, days = report.coverage["slices"], report.coverage["days"]
-        yield f"  covered {days['done']:,} of {days['done'] + days['open']:,} days; slices: {slices['done']:,} done, {slices['open']:,} open"
+        yield f"  covered {days['done']:,} of {sum(days.values()):,} days; slices: {slices['done']:,} done, {slices['open']:,} open"
     if counts.quarantined:
         yield f"  put into quarantine: {counts.quarantined:,}"
     yield from (f"  note: {note}" for note in report.notes)

@@ -48,7 +48,7 @@ class Survey:
         self.remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
         self._directories: list[ListedFile] = []
         self._api_asked = self._table_read = False
-        self.lists = Lists(desk, web, self.remembered, Reading(self._began, asked.everything, asked.believes, asked.dry))
+        self.lists = Lists(desk, web, self.remembered, Reading(self._began, asked.everything, asked.believes, asked.dry, asked.window))
         self.calls_current = False
 
     @property
@@ -66,7 +66,9 @@ class Survey:
         return plan.expected_known and (self.calls_current or not self.lists.failed)
 
     def remember(self, plan: Plan) -> None:
-        """The plan is carried out: what it was made of need not be read again so soon."""
+        """The plan is carried out: what it was made of need not be read again so soon. A window's says nothing of the rest."""
+        if self._asked.window != Window():
+            return
         if not self.lists.failed and (RecordingClass.MONITOR in self.lists.read or not self._web.is_configured):
             self.lists.remember()
         if self.calls_current and self.lists.read:

@@ -37,21 +37,30 @@ _NOT_PACKED = Obstacle(GapReason.CORRUPT, "the PBX lists it, but the archive of 
 _Work = Callable[[], Awaitable[None]]
 
 
+class TooLarge(Exception):
+    """An archive is announced as larger than what it should hold."""
+
+
 class WebFetch:
-    """Downloads of one job. ``same_as``: recordings that the catalog knows under another month than the PBX's archive."""
+    """Downloads of one job. ``same_as``: recordings that the catalog knows under another month than the PBX's archive.
+
+    ``inside``: which recordings are wanted; the others are left out of archives.
+    """
 
     def __init__(self, web: WebWay) -> None:
         self._web = web
         self._desk = web.desk
         self._pause = Pause()
         self.same_as: Mapping[Identity, Identity] = {}
+        self.inside: Callable[[Identity], bool] = lambda identity: True
 
-    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]]) -> Outcome:
+    async def bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]], most_bytes: int | None = None) -> Outcome:
         """*Download All* of a class. ``listed`` gives the PBX's list, for the months.
 
-        A download that broke off after some recordings is the outcome's ``damage``. Raises as :meth:`WebWay.on_page`.
+        A download that broke off after some recordings is the outcome's ``damage``. Raises as :meth:`WebWay.on_page`, and
+        :class:`TooLarge` where it is announced with more than ``most_bytes``.
         """
-        return await self._bulk(klass, listed, _nothing)
+        return await self._bulk(klass, listed, _nothing, most_bytes)
 
     async def bulk_unlisted(self, meanwhile: Callable[[], Awaitable[None]]) -> Outcome:
         """*Download All* of ordinary recordings before their list was read; it is read in a second tab when it is needed.
@@ -64,12 +73,17 @@ class WebFetch:
         finally:
             await self._web.close_second_tab()
 
-    async def _bulk(self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]], meanwhile: _Work) -> Outcome:
-
+    async def _bulk(
+        self, klass: RecordingClass, listed: Callable[[], Iterable[ListedFile]], meanwhile: _Work, most_bytes: int | None = None
+    ) -> Outcome:
         async def download(page: RecordingsPage) -> Outcome:
             self._desk.order.progress.phase("packing")
+            before = self._web.ui.wire.latest("downloadFile")
             async with page.download_all(self._web.downloads) as stream:
                 self._desk.order.progress.phase("downloading")
+                answer = self._web.ui.wire.latest("downloadFile")
+                if most_bytes is not None and answer is not before and answer and (answer.length or 0) > most_bytes:
+                    raise TooLarge
                 async with _beside(stream, meanwhile):
                     return await self._take_in(stream, Source.BULK, Months(listed))
 
@@ -131,7 +145,7 @@ class WebFetch:
 
     async def _take_in(self, stream: GrowingDownload, source: Source, months: MonthOf) -> Outcome:
         """Read an archive in a thread while the browser writes it; a stop lets the recording in hand be finished."""
-        ingest = self._desk.take_in(source, months, self.same_as)
+        ingest = self._desk.take_in(source, months, self.same_as, self.inside)
         try:
             await self._read_out(ingest, stream)
         except DownloadFailed as error:

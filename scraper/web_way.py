@@ -76,6 +76,21 @@ class WebWay:
         return self.classes | {identity.klass for identity in self._rows}
 
     @property
+    def window(self) -> Window:
+        """What the pages are to list, where they have a date filter."""
+        return self._tab.window
+
+    @window.setter
+    def window(self, window: Window) -> None:
+        self._tab.window = window
+        self._tab.forget()
+
+    @property
+    def filtered(self) -> set[RecordingClass]:
+        """The pages that list the window only."""
+        return self._tab.filtered
+
+    @property
     def is_open(self) -> bool:
         """Whether a browser is running."""
         return self._ui is not None
@@ -97,7 +112,8 @@ class WebWay:
             self.downloads.mkdir(mode=0o700, exist_ok=True)
             browser = order.settings.browser
             progress.phase("opening the web UI")
-            options = LaunchOptions(self.downloads, browser.executable, browser.headless, urlsplit(access.url).hostname)
+            host, bandwidth = urlsplit(access.url).hostname, self.desk.bandwidth
+            options = LaunchOptions(self.downloads, browser.executable, browser.headless, host, bandwidth=bandwidth)
             self._ui = await self._closing.enter_async_context(web_ui(access, options))
         return self._ui
 

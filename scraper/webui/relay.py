@@ -1,7 +1,7 @@
 """A relay on this machine, through which the browser reaches the PBX no faster than it may (RFC 1928: SOCKS 5, without authentication).
 
 Chromium's own emulation of slow networks is set tab by tab, each with a rate of its own; here all that a job downloads is counted together,
-over the API as well. What passes stays encrypted from end to end, so that the proof of the PBX's key is the browser's own, as without a relay.
+over the API as well. What passes stays encrypted from end to end: the browser proves the PBX's key itself, as without a relay.
 """
 
 from __future__ import annotations
