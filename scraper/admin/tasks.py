@@ -25,9 +25,16 @@ api = api_router("tasks")
 _HEARTBEAT_SECONDS = 15.0
 #: Lines that are followed live at the same time; each holds a connection.
 _MOST_FOLLOWERS = 100
-_EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 #: What is shown live; pictures of a sign-in by hand go their own way.
-_SHOWN = frozenset({"stage", "run", "phase", "downloaded", "recording", "log"})
+_SHOWN = ("stage", "run", "phase", "downloaded", "recording", "log")
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["state", *_SHOWN, "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "A TaskView with state and end."},
+    },
+    "required": ["event", "data"],
+}
 
 
 class TaskView(BaseModel):
@@ -134,9 +141,7 @@ async def stop(request: Request, id: HexId) -> TaskView:
 @api.get(
     "/{id}/events",
     response_class=StreamingResponse,
-    responses={
-        200: {"description": "Server-sent events until the task ends.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    },
+    responses={200: {"description": "Server-sent events until the task ends.", "content": {"text/event-stream": {"schema": _EVENT}}}},
 )
 async def follow(request: Request, id: HexId) -> StreamingResponse:
     """What the task tells from now on: `state` first, then stage, run, phase, downloaded, recording and log, and `end` at last."""

@@ -75,6 +75,7 @@ class Admin:
     client: TestClient
     outsider: TestClient
     csrf: str = ""
+    token: str = TOKEN
     bearer: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {TOKEN}"})
 
     @property
