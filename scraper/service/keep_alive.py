@@ -120,9 +120,10 @@ class KeepAlive:
                 self._service.dispatch.ask(Task(Kind.KEEP_ALIVE, ucm, Trigger.SCHEDULE))
 
     def ended(self, state: TaskState) -> None:
-        """A task ended: a job has used the session itself; a read says how the session is."""
+        """A task ended; a read says how the session is. A job may have worked over the API alone: it stands for no read."""
         ucm = state.task.ucm
-        self._used[ucm] = self._clock()
+        if state.task.kind in (Kind.KEEP_ALIVE, Kind.LOGIN):
+            self._used[ucm] = self._clock()
         if state.task.kind is Kind.KEEP_ALIVE and (state.result or {}).get("session") == Session.ENDED:
             self._ended[ucm] = _kept_at(self._service.settings, ucm)
             logger.bind(action="session-ended", ucm=ucm).info("The PBX has ended the kept session")

@@ -149,13 +149,17 @@ class Round:
         self.keeper.ended(TaskState(task, datetime.now(UTC), Stage.ENDED, exit_code=0, result=result))
 
 
-def test_idle_session_is_read_every_five_minutes_and_one_that_a_job_used_later(settings, catalog):
+def test_idle_session_is_read_every_five_minutes_whatever_jobs_end_meanwhile(settings, catalog):
     keep(settings, {"session-identify": "x"})
     place = Round(settings, catalog)
     assert [place.after(seconds) for seconds in (0, 30, EVERY_SECONDS - 31, 1, 30)] == [1, 0, 0, 1, 0]
     assert {task.kind for task in place.asked} == {Kind.KEEP_ALIVE}
     place.after(200)
-    place.ends(Kind.RUN)
+    for kind in (Kind.RUN, Kind.FETCH, Kind.DOCTOR):
+        place.ends(kind)
+    assert [place.after(seconds) for seconds in (30, 70)] == [0, 1]
+    place.after(200)
+    place.ends(Kind.LOGIN)
     assert [place.after(seconds) for seconds in (100, EVERY_SECONDS - 100)] == [0, 1]
 
 
