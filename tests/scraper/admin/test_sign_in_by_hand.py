@@ -139,6 +139,24 @@ def test_stream_shows_the_newest_picture_and_says_when_it_is_over(opened):
     assert events.endswith("event: over\ndata: {}\n\n")
 
 
+def test_view_that_found_the_ucm_held_by_another_program_goes_on_as_the_task_that_waits(opened):
+    admin, first = opened
+    second = TaskState(Task(Kind.LOGIN, "office", Trigger.MANUAL), admin.service.clock())
+
+    async def events(task_id):
+        if task_id == first.task.id:
+            end(admin, first, 9, error={"message": "Another job holds it."})
+            admin.dispatch.known[second.task.id] = second
+        elif task_id == second.task.id:
+            end(admin, second, 0, outcome="signed-in", message="Signed in.")
+            yield Event(task_id, "office", "result", {})
+
+    admin.dispatch.events = events
+    stream = admin.client.get(f"{PLACE}/events").text
+    assert stream.index('"stage": "running"') < stream.index('"stage": "waiting"') < stream.index("event: over")
+    assert "Signed in." in admin.client.get(PLACE).text
+
+
 def test_page_says_what_it_waits_for(admin):
     run = Task(Kind.RUN, "office", Trigger.SCHEDULE)
     admin.dispatch.known[run.id] = TaskState(run, admin.service.clock(), Stage.RUNNING)
