@@ -225,9 +225,9 @@ class LiveView:
         while True:
             await self._fresh.wait()
             self._fresh.clear()
+            picture = self._picture  # taken before the page is asked: it is not of the app if that doesn't show even then
             with suppress(PlaywrightError):  # it goes to another page: there will be another picture
-                if self._picture is not None and not await is_signed_in(page):
-                    picture = self._picture
+                if picture is not None and not await is_signed_in(page):
                     self._show({"image": picture.jpeg, "width": picture.width, "height": picture.height, "left": self._left})
             await asyncio.sleep(_FRAME_SECONDS)
 
