@@ -336,6 +336,12 @@ def _view_of(request: Request, found: Backfill) -> BackfillView:
     return BackfillView.of(found, covered, step if isinstance(step, Rest) else None)
 
 
+def days(part: BackfillView | SliceView | PlannedSlice) -> str:
+    """A window as people say it: with its last day, not the one after."""
+    last = part.until - timedelta(days=1)
+    return f"{part.since}" if last == part.since else f"{part.since} to {last}"
+
+
 def _page(request: Request, typed: dict[str, str], errors: dict[str, str], planned: Preview | None = None) -> Response:
     ucms = list(service_of(request).settings.ucms)
     today = _today(request, typed["ucm"] if typed.get("ucm") in ucms else ucms[0])
@@ -349,6 +355,7 @@ def _page(request: Request, typed: dict[str, str], errors: dict[str, str], plann
         backfills=_views(request)[:_BACKFILLS],
         ucm_choices=[(name, name) for name in ucms],
         tomorrow=today + timedelta(days=1),
+        days=days,
     )
 
 
@@ -370,4 +377,5 @@ async def _one(request: Request, template: str, id: str, first: int) -> Response
         next=first + _SLICES if first + _SLICES < len(found) else None,
         task=task,
         first=first,
+        days=days,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 
 from markupsafe import Markup
@@ -23,7 +24,7 @@ def strip(span: Span, slices: Sequence[BackfillSlice]) -> Markup:
     for state, group in groupby(ordered, key=_state):
         alike = list(group)
         start, end = (_WIDTH * (day - span.since).days / span.days for day in (alike[0].since, alike[-1].until))
-        words = f"{alike[0].since} to {alike[-1].until}: {state}"
+        words = f"{alike[0].since} to {alike[-1].until - timedelta(days=1)}: {state}"
         parts.append(
             Markup('<rect class="{}" x="{:.1f}" width="{:.1f}" height="20"><title>{}</title></rect>').format(
                 state, start, end - start, words

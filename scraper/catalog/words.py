@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_SEPARATORS = re.compile(r"[-#~]|RG(?=\d)")
+_SEPARATORS = re.compile(r"[-#~]")
 #: What says when a recording was made, or of which channel, and not who spoke (field guide 3).
 _STAMPS = re.compile(
     r"(?P<auto>auto-\d+)|(?P<queue>-(?:19|20)\d{6}-\d{6}-\d+(?:\.\d+)?(?=-|$))|(?P<meetme>meetme-conf-rec-)|(?P<unique>-1\d{9}(?:\.\d+)?$)"
