@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from scraper.catalog import CallCounts, Catalog, NamedFile, Recording, migrations
 from scraper.catalog.schema import HEAD
@@ -303,13 +303,12 @@ def test_the_last_complete_list_is_known_for_each_class(catalog: Catalog) -> Non
     assert (catalog.last_listing("office", MONITOR), catalog.last_listing("office", QUEUE)) == ("run-2", None)
 
 
-def test_a_catalog_of_the_first_schema_is_upgraded_with_all_it_holds(url: str, tmp_path: Path) -> None:
-    with Catalog.open(url) as catalog:
-        catalog.set_meta("kept", "yes")
-    with sqlite3.connect(tmp_path / "catalog.db") as raw:
-        for name in ("replacements", "calibrations", "call_files", "calls", "inventory"):
-            raw.execute(f"DROP TABLE {name}")
-        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+def test_a_catalog_of_the_first_schema_is_upgraded_with_all_it_holds(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "0001")
+        connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('kept', 'yes')")
+    engine.dispose()
     with Catalog.open(url) as catalog:
         assert catalog.get_meta("kept") == "yes"
         catalog.upsert_calls("office", calls_of(leg()), "api")
