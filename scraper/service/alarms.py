@@ -63,17 +63,13 @@ class Alarms:
 
     def _note_trouble(self, health: UcmHealth, failed: int, now: datetime) -> None:
         """Those of a person are begun and ended where somebody signs in."""
-        ucm = health.ucm
         holds = {FAILING: failed >= self._service.settings.watch.failed_runs, STALE: health.stale}
         over = {FAILING: failed == 0, STALE: not health.stale}
-        known = {notice.kind for notice in self._catalog.open_notices(ucm)}
         for kind in (FAILING, STALE):
             if over[kind]:
-                self._catalog.end_notice(kind, ucm, now)
-                known.discard(kind)
-            elif holds[kind] and not known & set(_TROUBLE):
-                self._catalog.begin_notice(kind, ucm, now)
-                known.add(kind)
+                self._catalog.end_notice(kind, health.ucm, now)
+            elif holds[kind]:
+                self._catalog.begin_notice(kind, health.ucm, now)
 
     def _note_coverage(self, health: UcmHealth, now: datetime) -> None:
         """Coverage is compared with the best that it was; after a fall was noted, with what it had fallen to."""
