@@ -377,5 +377,6 @@ async def _one(request: Request, template: str, id: str, first: int) -> Response
         next=first + _SLICES if first + _SLICES < len(found) else None,
         task=task,
         first=first,
+        last=view.until - timedelta(days=1),
         days=days,
     )
