@@ -100,3 +100,18 @@ def count_done(place):
             return catalog.execute("SELECT count(*) FROM backfill_slices WHERE state = 'done'").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
+
+
+def test_sigterm_stops_in_order_and_a_dry_run_shows_what_is_left(office):
+    place = office(recordings=70, months=3, seconds=(0.1, 0.3), pack_seconds=0.3)
+    process = backfill(place, "--oldest-first")
+    wait_until(lambda: count_done(place) >= 1)
+    process.send_signal(signal.SIGTERM)
+    code, report, _ = place.finish(process)
+    assert (code, report["status"], report["recordings"]["expected"]) == (3, "stopped", None)
+    held = place.archived()
+    assert held.items() <= inside(place).items()
+    assert {one.state for one in slices(place)} == {SliceState.DONE, SliceState.WAITING}
+    code, planned, _ = place.finish(backfill(place, "--dry-run"))
+    assert (code, sum(line["recordings"] for line in planned["plan"])) == (3, len(inside(place)) - len(held))
+    assert place.archived() == held
