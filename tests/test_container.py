@@ -5,10 +5,14 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +64,47 @@ def test_the_images_environment_makes_a_listener_that_others_reach_with_tls(tmp_
 def test_nothing_private_is_copied_into_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {".git", ".env", "config.yaml", "data", ".venv"} <= set(ignored)
+
+
+_READ_ONLY = "mount -t tmpfs tmpfs {data} && mount -t tmpfs tmpfs {tmp} && mount -o remount,bind,ro / && exec "
+
+
+def test_the_service_writes_to_data_and_tmp_only(tmp_path: Path) -> None:
+    """With the image's environment on a read-only root: it becomes healthy by the image's own check, and ends with 0 on SIGTERM."""
+    places = {name: tmp_path / name for name in ("data", "tmp")}
+    for place in places.values():
+        place.mkdir()
+    script = _READ_ONLY.format(**places)
+    if subprocess.run(["unshare", "--mount", "/bin/sh", "-ec", script + "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make its root read-only")
+    (tmp_path / "config.yaml").write_text(
+        "ucms: {office: {url: 'https://192.0.2.1', web: {username: u, password: p}}}\nschedule: {every: 9d}\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    environment = {
+        **{name: value for name, value in dockerfile.environment().items() if name != "PATH"},
+        "PATH": os.environ["PATH"],
+        "UCM_SCRAPER_CONFIG": str(tmp_path / "config.yaml"),
+        "UCM_SCRAPER__DATA_DIR": str(places["data"]),
+        "UCM_SCRAPER__ADMIN__LISTEN": f"0.0.0.0:{port}",
+        **dict.fromkeys(("HOME", "TMPDIR"), str(places["tmp"])),
+    }
+    program = [sys.executable, "-m", "scraper"]
+    command = shlex.join([*program, *dockerfile.last("CMD").command])
+    with subprocess.Popen(
+        ["unshare", "--mount", "/bin/sh", "-ec", script + command], env=environment, stderr=subprocess.PIPE, text=True
+    ) as serving:
+        check = [*program, *dockerfile.last("HEALTHCHECK").command[1:]]
+        until = time.monotonic() + 60
+        while (asked := subprocess.run(check, env=environment, capture_output=True, text=True, check=False)).returncode:
+            assert serving.poll() is None, serving.communicate()[1]
+            assert time.monotonic() < until, asked
+            time.sleep(0.2)  # between one check and the next, as the container's engine does
+        serving.send_signal(signal.SIGTERM)
+        _, log = serving.communicate(timeout=60)
+    assert (serving.returncode, "Traceback" in log) == (0, False), log
+    assert "https://0.0.0.0" in log and list(places["data"].iterdir()) == []  # the writable one was seen by the service alone
 
 
 # --- compose ---
