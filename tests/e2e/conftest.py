@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -180,3 +182,35 @@ def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Ca
         return office(**{"today": None, **kind, **ucm}).with_api()
 
     return make
+
+
+#: What signs in to the admin service of :func:`serving`.
+TOKEN = "a-token-for-tests-0123456789"
+
+
+@contextmanager
+def _serving(place: Office) -> Iterator[str]:
+    whole = yaml.safe_load(place.config.read_text())
+    whole |= {"admin": {"listen": "127.0.0.1:0", "token": TOKEN}, "schedule": {"cron": "0 0 1 1 *"}}
+    place.config.write_text(yaml.safe_dump(whole))
+    log = place.folder / "serve.log"
+    with log.open("w") as lines:
+        call = [sys.executable, "-m", "scraper", "--config", str(place.config), "serve"]
+        process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=lines)
+    try:
+        deadline = time.monotonic() + 30
+        while not (found := re.search(r"listening on (http://[^\s/]+)", log.read_text())):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield found[1]
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def serving() -> Callable[[Office], AbstractContextManager[str]]:
+    """``with serving(office) as address``: ``serve`` as a process; at the end it stops in order. Nothing is scheduled."""
+    return _serving
