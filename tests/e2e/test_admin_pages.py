@@ -19,7 +19,8 @@ from scraper.catalog import Catalog
 from scraper.models import Gap, GapReason, Identity
 from scraper.webui.browser import find_system_browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+expect.set_options(timeout=20_000)
 
 TOKEN = "a-token-for-tests-0123456789"
 SINCE, UNTIL = date(2026, 1, 21), date(2026, 2, 11)
@@ -95,7 +96,7 @@ def backfills(page: Page) -> str:
     page.get_by_role("button", name="Start").click()
     page.locator("#live").wait_for()
     page.evaluate("window.here = true")
-    expect(page.locator(".strip rect.running")).to_have_count(1)
+    expect(page.locator(".strip rect.running")).to_have_count(1, timeout=60_000)
     expect(page.locator(".strip rect.done")).to_have_count(1, timeout=60_000)
     look(page, "backfill-under-way")
     expect(page.locator(".notice.good")).to_contain_text("nothing is missing", timeout=90_000)
@@ -115,7 +116,7 @@ def listens(page: Page, number: str) -> None:
     wave, sound = page.get_by_role("slider", name="Position"), page.locator("audio")
     wave.focus()
     wave.press("Space")
-    expect(wave).to_have_attribute("aria-valuenow", re.compile("[1-3]"))
+    expect(wave).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
     length = sound.evaluate("sound => sound.duration")
     wave.click(position={"x": wave.bounding_box()["width"] * 0.7, "y": 20})
     sought = round(length * 0.7)
@@ -179,7 +180,7 @@ def test_an_admin_backfills_listens_tries_again_and_asks_the_doctor(office, tmp_
             phone, complaints = at_pages(browser, address, **context)
             for path in ("/backfills", "/recordings", "/gaps", "/doctor", "/audit", *paths):
                 phone.goto(path)
-                assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the {name}"
+                assert phone.evaluate("document.documentElement.scrollWidth") <= context["viewport"]["width"], f"{path} is too wide"
                 look(phone, f"{name}-{path.removeprefix(address).strip('/').split('/')[0]}{'-one' if path.startswith('http') else ''}")
             assert complaints == []
         browser.close()
