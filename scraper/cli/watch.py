@@ -61,7 +61,7 @@ def _ask_catalog(settings: Settings) -> str | None:
     from scraper.service.health import Health
 
     with open_catalog(settings) as catalog:
-        stale = [one.ucm for one in Health(catalog, settings).all() if one.stale]
+        stale = Health(catalog, settings).stale()
     return f"stale: {', '.join(stale)}" if stale else None
 
 

@@ -145,7 +145,7 @@ class Health:
         told = self._catalog.report_of(history.told.id) if history.told else None
         known = told is not None and told["recordings"]["expected"] is not None
         last_success = _time(history.good.finished_at) if history.good else None
-        stale = now - self._reference(ucm, last_success) > timedelta(hours=self._settings.watch.stale_hours)
+        stale = self._is_stale(ucm, history, now)
         running = holder(self._settings.data_dir, ucm) is not None
         last = history.last
         state = self._state(ucm, history, gaps, running=running, stale=stale)
@@ -168,12 +168,19 @@ class Health:
             what_now=self._what_now(ucm, state, last, gaps),
         )
 
-    def _reference(self, ucm: str, last_success: datetime | None) -> datetime:
-        """From when on a UCM's silence counts: its last good run, else its first job, else this service's start."""
-        if last_success:
-            return last_success
-        first = self._catalog.first_run(ucm)
-        return min(self._since, _time(first)) if first else self._since
+    def stale(self) -> list[str]:
+        """The UCMs that are stale; for whoever asks often: nothing is counted for that."""
+        now = self._clock()
+        return [ucm for ucm in self._settings.ucms if self._is_stale(ucm, self._history(ucm), now)]
+
+    def _is_stale(self, ucm: str, history: _History, now: datetime) -> bool:
+        """A UCM's silence counts from its last good run on, else from its first job, else from this service's start."""
+        if history.good:
+            since = _time(history.good.finished_at)
+        else:
+            first = self._catalog.first_run(ucm)
+            since = min(self._since, _time(first)) if first else self._since
+        return now - since > timedelta(hours=self._settings.watch.stale_hours)
 
     def _state(self, ucm: str, history: _History, gaps: Mapping[GapReason, int], *, running: bool, stale: bool) -> State:
         if self._catalog.open_notices(ucm, PERSON_NEEDED):
