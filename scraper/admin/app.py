@@ -29,8 +29,8 @@ from scraper.errors import ScraperError
 if TYPE_CHECKING:
     from scraper.service.service import Service
 
-#: Each topic's module. Any of these may be missing: ``router`` holds its pages, ``api`` its part of the JSON API, ``NAVIGATION`` the paths of
-#: its entries in the menu; ``background(app)`` works until it is cancelled, while the app serves.
+#: Each topic's module. Any of these may be missing: ``router`` holds its pages, ``api`` its part of the JSON API, ``NAVIGATION`` the paths
+#: of its entries in the menu; ``background(app)`` works until it is cancelled, while the app serves.
 TOPICS = (entry, overview, runs, tasks, sign_in, health, recordings, gaps, audit_log, openapi, backfills, doctor)
 
 

@@ -1,4 +1,4 @@
-"""A year of coverage by day, counted at most every half minute however often it is asked for."""
+"""A year of coverage by day, counted at most every few seconds however often it is asked for."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
 
-from fastapi import FastAPI
+from fastapi import Request
 
+from scraper.admin.access import service_of
 from scraper.admin.charts import first_day
+from scraper.admin.indexing import Indexing, indexing_of
 from scraper.catalog import DayCoverage
 
 if TYPE_CHECKING:
     from scraper.service.service import Service
 
-_FRESH_SECONDS = 30.0
-#: How long one request may spend on bringing the search index up to date.
-_INDEXING_SECONDS = 2.0
+_FRESH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,20 @@ class YearOfDays:
 class CoverageBoard:
     """The last answers. Safe to share between threads; who asks while it is counted waits for that count."""
 
-    def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, service: Service, indexing: Indexing, clock: Callable[[], float] = time.monotonic) -> None:
         self._service = service
+        self._indexing = indexing
         self._clock = clock
         self._lock = threading.Lock()
         self._counted: dict[str | None, tuple[float, YearOfDays]] = {}
 
     @classmethod
-    def of(cls, app: FastAPI) -> Self:
+    def of(cls, request: Request) -> Self:
         """The app's board, made when first asked for."""
-        if not hasattr(app.state, "coverage_board"):
-            app.state.coverage_board = cls(app.state.service)
-        return cast(Self, app.state.coverage_board)
+        state = request.app.state
+        if not hasattr(state, "coverage_board"):
+            state.coverage_board = cls(service_of(request), indexing_of(request))
+        return cast(Self, state.coverage_board)
 
     def days(self, ucm: str | None) -> YearOfDays:
         """Of one UCM, or of all. Raises the catalog's :class:`~scraper.errors.StorageError`."""
@@ -54,10 +56,7 @@ class CoverageBoard:
             return counted[1]
 
     def _count(self, ucm: str | None) -> YearOfDays:
-        settings, catalog = self._service.settings, self._service.catalog
-        zones = {name: one.zone for name, one in settings.ucms.items()}
-        deadline = self._clock() + _INDEXING_SECONDS
-        while (indexing := catalog.index_some(zones)) and self._clock() < deadline:
-            pass
+        zones = {name: one.zone for name, one in self._service.settings.ucms.items()}
         asked = {ucm: zones[ucm]} if ucm else zones
-        return YearOfDays(catalog.coverage_by_day(asked, first_day(self._service.clock().date()).isoformat()), indexing)
+        indexing = not self._indexing.catch_up()
+        return YearOfDays(self._service.catalog.coverage_by_day(asked, first_day(self._service.clock().date()).isoformat()), indexing)

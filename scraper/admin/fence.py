@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scraper.settings.checks import is_loopback
@@ -70,14 +70,21 @@ class Fence:
         else:
             await self._app(scope, _bounded(receive, headers), send_protected)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]) or (self._private and not _names_loopback(hosts[0])):
-            return PlainTextResponse("This is not the name that this service listens to.\n", 421)
+            return _refused(scope, 421, "This is not the name that this service listens to.")
         peer = (scope.get("state") or {}).get("peer")
         if self._through_proxy and peer and not _is_in(peer, self._proxies):
-            return PlainTextResponse("This service is reached through its proxy only.\n", 403)
+            return _refused(scope, 403, "This service is reached through its proxy only.")
         return None
+
+
+def _refused(scope: Scope, status: int, sentence: str) -> Response:
+    """As the API documents it; elsewhere plain text, for no page of ours is shown to a stranger."""
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"message": sentence, "remedy": None, "fields": {}}, status)
+    return PlainTextResponse(f"{sentence}\n", status)
 
 
 class Peer:

@@ -99,7 +99,7 @@ async def overview(request: Request, ucm: Annotated[str, Query(max_length=100)] 
     """Every UCM at a glance; the charts are of all, or of one."""
     service = service_of(request)
     chosen = ucm if ucm in service.settings.ucms else None
-    cards, coverage = await asyncio.gather(_cards(request), in_thread(CoverageBoard.of(request.app).days, chosen))
+    cards, coverage = await asyncio.gather(_cards(request), in_thread(CoverageBoard.of(request).days, chosen))
     today = service.clock().date()
     return await in_thread(_page, request, cards, chosen, coverage, today)
 
@@ -134,7 +134,7 @@ async def overview_json(request: Request) -> OverviewView:
 @api.get("/coverage", response_model=CoverageView)
 def coverage_json(request: Request, ucm: UcmFilter = None) -> CoverageView:
     """Coverage by the day of the call, of all UCMs or of one."""
-    found = CoverageBoard.of(request.app).days(known_ucm(request, ucm) if ucm else None)
+    found = CoverageBoard.of(request).days(known_ucm(request, ucm) if ucm else None)
     days = [DayView(day=day, archived=one.archived, bytes=one.size, open=one.open) for day, one in sorted(found.days.items())]
     return CoverageView(days=days, indexing=found.indexing)
 

@@ -53,6 +53,11 @@ def test_loopback_listener_answers_to_loopback_names_only(admin, host):
     assert admin.outsider.get("/sign-in", headers={"Host": host.encode()}).status_code in (400, 421)
 
 
+def test_api_is_refused_as_it_documents(admin):
+    answer = admin.outsider.get("/api/v1/runs", headers={**admin.bearer, "Host": "evil.example"})
+    assert (answer.status_code, answer.json()["message"]) == (421, "This is not the name that this service listens to.")
+
+
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "LOCALHOST", "admin.localhost"])
 def test_loopback_names_are_answered(admin, host):
     assert admin.outsider.get("/sign-in", headers={"Host": host}).status_code == 200
