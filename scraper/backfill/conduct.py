@@ -125,7 +125,7 @@ def _choose(catalog: Catalog, found: Backfill, now: datetime) -> BackfillSlice |
         if chosen is None or isinstance(chosen, Rest):
             return None
         if chosen.state is SliceState.RUNNING and chosen.attempts > 1 and (chosen.until - chosen.since).days > 1:
-            _halve(catalog, chosen, attempts=0)
+            _halve(catalog, chosen)
             continue
         return chosen
 
@@ -169,7 +169,7 @@ def _again(catalog: Catalog, chosen: BackfillSlice, report: Report, now: datetim
     """A slice that was too much is halved; a day is tried again later, and given up in the end."""
     if (chosen.until - chosen.since).days > 1:
         logger.bind(action="slice-halved", ucm=report.ucm).info("Backfill: {} to {} was too much at once", chosen.since, chosen.until)
-        _halve(catalog, chosen, attempts=1)
+        _halve(catalog, chosen)
         return
     attempts = chosen.attempts + 1
     why = report.error["message"] if report.error else f"{len(report.gaps)} recordings could not be fetched, or what exists not be known"
@@ -182,8 +182,8 @@ def _again(catalog: Catalog, chosen: BackfillSlice, report: Report, now: datetim
     catalog.update_slice(chosen.id, state=SliceState.WAITING.value, detail=why, retry_at=retry_at)
 
 
-def _halve(catalog: Catalog, chosen: BackfillSlice, attempts: int) -> None:
-    catalog.replace_slices([chosen], halve(Span(chosen.since, chosen.until)), attempts)
+def _halve(catalog: Catalog, chosen: BackfillSlice) -> None:
+    catalog.replace_slices([chosen], halve(Span(chosen.since, chosen.until)), attempts=1)  # tried: nothing joins the halves again
 
 
 def _zone_of_schedule(settings: Settings, ucm: str) -> ZoneInfo:

@@ -8,9 +8,10 @@ from scraper.backfill.slices import Span
 from scraper.backfill.statement import whole_report
 from scraper.catalog import Catalog, Direction
 from scraper.desk import Order, new_report
+from scraper.errors import ExitCode
 from scraper.glance import fill_from_catalog
 from scraper.log import as_ours
-from scraper.models import Report
+from scraper.models import Report, Status
 
 
 def carry_out(order: Order, span: Span, direction: Direction) -> Report:
@@ -22,7 +23,10 @@ def carry_out(order: Order, span: Span, direction: Direction) -> Report:
             done = list(steps(Errand(order.settings, order.progress, order.stop), backfill_id))
             found = catalog.backfill(backfill_id)
             assert found is not None
-            return whole_report(catalog, ucm, found, done, report.started_at)
+            whole = whole_report(catalog, ucm, found, done, report.started_at)
+            if order.stop.is_set() and whole.recordings.expected is None:
+                whole.status, whole.exit_code = Status.STOPPED, ExitCode.GAPS
+            return whole
     except Exception as error:  # noqa: BLE001 -- the command's own boundary, as a job's
         report.fail(as_ours(error))
         fill_from_catalog(order.settings, report)

@@ -45,11 +45,9 @@ def covered(found: Backfill, slices: Iterable[BackfillSlice]) -> Coverage:
 
 
 def _end(report: Report, reports: Sequence[Report]) -> None:
-    """How it ended: stopped or failed as its last job, else by what is missing."""
+    """How it ended: as its last job, if that failed; else by what is missing."""
     last = reports[-1] if reports else None
-    if last is not None and last.status is Status.STOPPED:
-        report.status, report.exit_code = last.status, last.exit_code
-    elif last is not None and last.error and (last.exit_code in _ALWAYS or all(one.error for one in reports)):
+    if last is not None and last.error and (last.exit_code in _ALWAYS or all(one.error for one in reports)):
         report.status, report.exit_code, report.error = last.status, last.exit_code, last.error
     elif report.gaps or report.recordings.expected is None:
         report.notes += [last.error["message"]] if last is not None and last.error else []

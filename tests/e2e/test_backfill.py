@@ -102,7 +102,8 @@ def count_done(place):
         return 0
 
 
-def test_sigterm_stops_in_order_and_a_dry_run_shows_what_is_left(office):
+def test_sigterm_stops_in_order_and_a_dry_run_shows_what_is_left(office, monkeypatch):
+    monkeypatch.setenv("UCM_SCRAPER__LIMITS__BANDWIDTH_MBIT", "50")  # all goes through the relay
     place = office(recordings=70, months=3, seconds=(0.1, 0.3), pack_seconds=0.3)
     process = backfill(place, "--oldest-first")
     wait_until(lambda: count_done(place) >= 1)
