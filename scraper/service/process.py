@@ -21,6 +21,7 @@ from typing import Any, Self
 import psutil
 from loguru import logger
 
+from scraper.disk import writing
 from scraper.threads import in_thread
 
 #: The environment variable that marks a task's processes: the service's home, and the process's own number.
@@ -98,9 +99,10 @@ class ChildProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str], first: Mapping[str, Any], home: str) -> Self:
-        """Start ``command`` in a session of its own, and give it its ``first`` line. Raises OSError."""
+        """Start ``command`` in a session of its own, and give it its ``first`` line. Raises OSError, and the storage errors."""
         mark = f"{home}:{uuid.uuid4().hex[:8]}"
-        folder = Path(tempfile.mkdtemp(prefix=f"ucm-{mark.replace(':', '-')}-"))  # short: a socket's path has 108 bytes
+        with writing("The folder for temporary files"):
+            folder = Path(tempfile.mkdtemp(prefix=f"ucm-{mark.replace(':', '-')}-"))  # short: a socket's path has 108 bytes
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -92,13 +92,14 @@ class Schedule:
         return due.at if due else None
 
     def recall(self) -> None:
-        """Take up what the last service left: what was due meanwhile is due now, once. Raises :class:`StorageError`."""
+        """Take up what the last service left: what was due meanwhile is due now, once. Raises what reading the catalog raises."""
         now = self._clock()
         for ucm, timing in self._timings.items():
             base = self._remembered(ucm, timing)
             if base is None or base > now:
                 self._plan(ucm, timing.next_after(now, base))
                 self._save(ucm, self._due[ucm].base)
+                logger.bind(action="next-run", ucm=ucm).info("The next run is at {}", utc(self._due[ucm].at))
                 continue
             logger.bind(action="run-missed", ucm=ucm).info("The run of {} was missed, or not done; making up for it", utc(base))
             self._save(ucm, timing.next_after(now, base))  # should the service die of it, it is not tried at every start
@@ -139,13 +140,13 @@ class Schedule:
     async def _remember(self) -> None:
         for ucm in tuple(self._unsaved):
             self._unsaved.discard(ucm)
-            try:
-                await in_thread(self._save, ucm, self._due[ucm].base)
-            except StorageError as error:
-                logger.bind(action="schedule-not-saved", ucm=ucm).warning("The next run's time can't be kept: {}", error.message)
+            await in_thread(self._save, ucm, self._due[ucm].base)
 
     def _save(self, ucm: str, base: datetime) -> None:
-        self._memory.set_meta(f"schedule:{ucm}", json.dumps({"rule": self._timings[ucm].rule, "base": base.isoformat()}))
+        try:
+            self._memory.set_meta(f"schedule:{ucm}", json.dumps({"rule": self._timings[ucm].rule, "base": base.isoformat()}))
+        except StorageError as error:
+            logger.bind(action="schedule-not-saved", ucm=ucm).warning("The next run's time can't be kept: {}", error.message)
 
     def _remembered(self, ucm: str, timing: Timing) -> datetime | None:
         """The start that was next when it was written down; None under another rule, unless it is over already."""

@@ -100,7 +100,10 @@ class Service:
         if "schema" not in (state.result or {}):  # it did not live to report
             self._aside(in_thread(self._give_up_runs, task.ucm))
         for told in self._told:
-            told(state)
+            try:
+                told(state)
+            except Exception as error:  # noqa: BLE001 -- a listener's own boundary: the next task must not wait for it
+                logger.bind(action="listener-failed").opt(exception=error).error("Something failed that should not")
 
     def _give_up_runs(self, ucm: str) -> None:
         """What the catalog still calls running has died, where nobody holds the UCM's lock."""

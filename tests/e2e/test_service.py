@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -201,3 +202,15 @@ def test_browser_that_outlives_its_killed_job_is_ended(serve, office):
     wait_until(lambda: service.lines("task-failed"))
     wait_until(lambda: not service.processes() and not service.leftovers())
     assert service.runs() == [("failed", 1)]
+
+
+def test_address_that_is_taken_and_cron_that_never_comes_end_in_2(office):
+    place = office()
+    command = [sys.executable, "-m", "scraper", "--config", str(place.config), "serve"]
+    whole = yaml.safe_load(place.config.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for change, said in (({"admin": {"listen": address}}, address), ({"schedule": {"cron": "0 0 31 2 *"}}, "schedule.cron")):
+            place.config.write_text(yaml.safe_dump(whole | change))
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            assert (done.returncode, said in done.stderr) == (2, True), done.stderr

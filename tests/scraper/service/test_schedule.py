@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scraper.catalog import Catalog
+from scraper.errors import DiskFull
 from scraper.models import Trigger
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind
@@ -146,3 +147,14 @@ def test_memory_that_is_rubbish_is_no_memory(office):
     for text in ("", "[]", "{}", '{"rule": 1, "base": 5}', "{", '{"base": "tomorrow"}'):
         place.catalog.set_meta("schedule:office", text)
         assert place.restarted(NOON + timedelta(minutes=1)) == []
+
+
+def test_full_disk_keeps_nobody_from_starting_nor_from_running(office, monkeypatch):
+    place = office()
+
+    def full(key, value):
+        raise DiskFull
+
+    monkeypatch.setattr(place.catalog, "set_meta", full)
+    assert place.restarted(NOON + timedelta(minutes=29)) == ["12:30"]
+    place.done()
