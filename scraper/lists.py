@@ -195,7 +195,7 @@ def lies_in(window: Window, row: Listed) -> bool:
 
 def reaches_beyond(window: Window, rows: list[Listed], newest_first: bool, total: int | None) -> bool:
     """Whether a list that comes newest first was read beyond the window's beginning: the rest is older."""
-    return newest_first and window.since is not None and bool(rows) and not lies_in(Window(window.since), rows[-1])
+    return newest_first and bool(rows) and not lies_in(Window(window.since), rows[-1])
 
 
 class NewsAreEnough:
