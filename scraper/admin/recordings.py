@@ -29,9 +29,10 @@ api = api_router("recordings")
 
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 _LONGEST_SECONDS = 1_000_000
+_BYTES = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in stored.MEDIA_TYPES}}
 _SOUND: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "The whole file."},
-    206: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "A part of it."},
+    200: {**_BYTES, "description": "The whole file."},
+    206: {**_BYTES, "description": "A part of it."},
     304: {"description": "The asker has it already."},
     416: {"description": "The range lies beyond the file's end."},
 }

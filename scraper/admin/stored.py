@@ -23,7 +23,10 @@ _SENTENCES = {
     "changed": "The recording's file in the store is not what was stored.",
     "unreadable": "The recording's file in the store can't be read.",
 }
+_OTHER_TYPE = "application/octet-stream"
 _TYPES = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".flac": "audio/flac"}
+#: Every media type that a stored file may have.
+MEDIA_TYPES = (*dict.fromkeys(_TYPES.values()), _OTHER_TYPE)
 
 
 class NotAsStored(StorageError):
@@ -56,7 +59,7 @@ def open_stored(settings: Settings, recording: Recording) -> StoredFile:
         file.close()
         raise NotAsStored("changed")
     path = PurePosixPath(recording.path)
-    return StoredFile(file, recording.size, path.name, _TYPES.get(path.suffix.lower(), "application/octet-stream"))
+    return StoredFile(file, recording.size, path.name, _TYPES.get(path.suffix.lower(), _OTHER_TYPE))
 
 
 def condition_of(settings: Settings, recording: Recording) -> Condition:
