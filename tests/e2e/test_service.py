@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,8 @@ import psutil
 import pytest
 import yaml
 
+from scraper.backfill import Backfills
+from scraper.catalog import BackfillState, Catalog, Direction, SliceState
 from scraper.service.process import MARK, home_of
 
 pytestmark = pytest.mark.browser
@@ -214,3 +217,18 @@ def test_address_that_is_taken_and_cron_that_never_comes_end_in_2(office):
             place.config.write_text(yaml.safe_dump(whole | change))
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
             assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_backfill_is_carried_on_slice_by_slice_beside_the_schedule(serve, branch):
+    place = branch(recordings=20, months=2)
+    (place.folder / "data").mkdir()
+    with Catalog.open(f"sqlite:///{place.folder / 'data' / 'catalog.db'}") as catalog:
+        first = place.ucm.config.first_day()
+        days = (first, first + timedelta(days=21))
+        backfill = Backfills(catalog).start("office", *days, Direction.NEWEST_FIRST, "", date.today())
+        serve(place, schedule={"cron": "0 0 29 2 *"})
+        wait_until(lambda: catalog.backfill(backfill).state is BackfillState.DONE)
+        slices = catalog.backfill_slices(backfill)
+    assert (len(slices) > 1, {one.state for one in slices}) == (True, {SliceState.DONE})
+    inside = {one.path for one in place.ucm.state.all_recordings if days[0] <= one.start.date() < days[1]}
+    assert set(place.archived()) == inside
