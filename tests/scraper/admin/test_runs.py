@@ -158,7 +158,7 @@ def test_odd_ids_find_nothing(admin, id):
 def test_picture_is_the_runs_own(admin):
     report = run(admin)
     failures = admin.service.settings.data_dir / "failures"
-    for when, ucm, content in ((10, "branch", b"other's"), (20, "office", b"mine"), (40, "office", b"later"), (-30, "office", b"earlier")):
+    for when, ucm, content in ((25, "branch", b"other's"), (20, "office", b"mine"), (40, "office", b"later"), (-30, "office", b"earlier")):
         folder = failures / f"{report.started_at + timedelta(seconds=when):%Y-%m-%dT%H-%M-%SZ}-{ucm}"
         folder.mkdir(parents=True)
         (folder / "screenshot.png").write_bytes(content)
