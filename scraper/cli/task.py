@@ -8,7 +8,7 @@ from scraper.cli.context import Invocation, invocation
 from scraper.cli.stopping import stop_on_signals
 
 
-@click.command("_task", hidden=True)
+@click.command("_task", hidden=True, epilog="Example: ucm-scraper _task < task.json")
 @invocation
 def task(call: Invocation) -> None:
     """Do one task of the service: it comes in on stdin, what happens goes out on stdout."""
