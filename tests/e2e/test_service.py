@@ -22,7 +22,7 @@ import yaml
 
 from scraper.backfill import Backfills
 from scraper.catalog import BackfillState, Catalog, Direction, SliceState
-from scraper.service.process import MARK, home_of
+from scraper.service.process import MARK, clean_up, home_of
 
 pytestmark = pytest.mark.browser
 
@@ -101,8 +101,7 @@ def serve(office):
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
-        for process in one.processes():
-            process.kill()
+        clean_up(one.home())
 
 
 def is_downloading(place):
