@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 10.0
 
 
-@click.command(hidden=True, short_help="Whether the service is well; for HEALTHCHECK.")
+@click.command(short_help="Whether the running service is well.", epilog="Example: ucm-scraper healthcheck || echo look at it")
 @invocation
 def healthcheck(call: Invocation) -> None:
     """Ask the running service for /healthz. Exit code 0: well; 1: it does not answer, or a UCM is stale.
@@ -65,7 +65,7 @@ def _ask_catalog(settings: Settings) -> str | None:
     return f"stale: {', '.join(stale)}" if stale else None
 
 
-@click.command(hidden=True, short_help="Send a test message to notify.urls.", epilog="Example: ucm-scraper notify")
+@click.command(short_help="Send a test message to notify.urls.", epilog="Example: ucm-scraper notify")
 @invocation
 def notify(call: Invocation) -> None:
     """Send a test message to every target of notify.urls. Exit code 0: it reached all; 1: not all."""
