@@ -57,7 +57,7 @@ class Visitor:
 
 
 def test_person_signs_in_starts_a_run_watches_it_and_sees_its_report(office, serving, chromium):
-    place = office(recordings=30, seconds=(2.0, 4.0), pack_seconds=1.0, faults={"archive_slow": 250_000})
+    place = office(today=None, recordings=30, seconds=(2.0, 4.0), pack_seconds=1.0, faults={"archive_slow": 250_000})
     with serving(place) as address:
         desk = Visitor(chromium, address, **DESK)
         page = desk.page
