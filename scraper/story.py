@@ -114,7 +114,8 @@ class _Story:
     async def _take_all_first(self) -> None:
         """Nothing is held yet, so that nearly all will be wanted: the PBX packs it while nothing else is asked of it.
 
-        What else is to be read is read while the archive arrives. Where that failed in the last job as well, this one goes on by rows.
+        What else is to be read is read while the archive arrives. Where the archive failed in the last job as well, this one goes on by
+        rows.
         """
 
         async def total(page: RecordingsPage) -> int | None:

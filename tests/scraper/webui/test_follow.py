@@ -6,7 +6,7 @@ import time
 import pytest
 
 from scraper.errors import DownloadFailed
-from scraper.webui.follow import GrowingDownload
+from scraper.webui.follow import GrowingDownload, guids
 
 
 @pytest.fixture
@@ -136,3 +136,24 @@ def test_download_that_breaks_again_and_again_at_one_place_fails(tmp_path):
         with pytest.raises(DownloadFailed, match="again and again"):
             stream.read(10)
         thread.join()
+
+
+def test_two_downloads_in_one_folder_are_told_apart(tmp_path, stream):
+    archive = growing(tmp_path, b"archive")
+    assert stream.read(7) == b"archive"
+    with GrowingDownload(tmp_path, 1.0, guids(tmp_path)) as second:
+        (tmp_path / "table-guid").write_bytes(b"a longer table of calls")
+        archive.unlink()  # started over in a new file, while the other one is the largest
+        growing(tmp_path, b"archive goes on")
+        assert stream.read(8) == b" goes on"
+        second.ended(None)
+        assert read_all(second) == b"a longer table of calls"
+        second.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["3f-guid.crdownload"]
+
+
+@pytest.mark.parametrize(("end", "begun"), [(lambda stream: stream.read(1), True), (lambda stream: stream.ended("canceled"), False)])
+def test_wait_for_the_first_byte_ends_with_it_or_with_the_download(tmp_path, stream, end, begun):
+    growing(tmp_path, b"abc")
+    threading.Timer(0.05, lambda: end(stream)).start()
+    assert stream.wait_for_first_byte() is begun
