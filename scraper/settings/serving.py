@@ -145,7 +145,7 @@ class Ping(Section):
 class Watch(Section):
     """When somebody should know."""
 
-    stale_hours: Seconds = Field(default=26.0, description="A UCM without a complete run for so long is unhealthy.")
+    stale_hours: Seconds = Field(default=26.0, description="A UCM without a good run for so long is unhealthy.")
     failed_runs: int = Field(default=3, ge=1, description="Tell after so many failed runs in a row.")
     vanish_days: float = Field(
         default=2, ge=0, description="Tell when a recording that isn't archived will vanish from the PBX within so many days."
