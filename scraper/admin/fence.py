@@ -72,12 +72,16 @@ class Fence:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]) or (self._private and not _names_loopback(hosts[0])):
+        needs_none = scope.get("http_version") == "1.0" and not self._private  # a PBX that pushes may be that old
+        if not (needs_none and not hosts) and not self._is_ours(hosts):
             return _refused(scope, 421, "This is not the name that this service listens to.")
         peer = (scope.get("state") or {}).get("peer")
         if self._through_proxy and peer and not _is_in(peer, self._proxies):
             return _refused(scope, 403, "This service is reached through its proxy only.")
         return None
+
+    def _is_ours(self, hosts: list[str]) -> bool:
+        return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None and (not self._private or _names_loopback(hosts[0]))
 
 
 def _refused(scope: Scope, status: int, sentence: str) -> Response:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
+from starlette.responses import PlainTextResponse
+
+from scraper.admin.fence import Fence
+from scraper.settings import Listener
 
 
 def field_of(page, name):
@@ -103,3 +108,23 @@ def test_body_that_is_too_big_is_refused(admin):
 )
 def test_static_files_are_the_only_files(admin, path):
     assert admin.outsider.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("listen", "version", "status"), [("0.0.0.0:0", "1.0", 200), ("0.0.0.0:0", "1.1", 421), ("127.0.0.1:0", "1.0", 421)]
+)
+def test_only_old_http_from_elsewhere_may_name_no_host(listen, version, status):
+    async def app(scope, receive, send):
+        await PlainTextResponse("well")(scope, receive, send)
+
+    async def ask():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "http_version": version, "scheme": "https", "path": "/", "headers": [], "client": ("192.0.2.7", 5060)}
+        await Fence(app, Listener(listen=listen, tls={"self_made": True}))(scope, None, send)
+        return sent[0]["status"]
+
+    assert asyncio.run(ask()) == status
