@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from scraper.settings.cron import Cron
+from scraper.settings import cron as crons
 
 #: The type of every refusal made here: only messages of this type are shown as they are.
 PROBLEM = "problem"
@@ -177,7 +177,7 @@ def template(value: str) -> str:
 def cron(value: str) -> str:
     """Five fields that come true some day."""
     try:
-        Cron.parse(value)
+        crons.check(value)
     except ValueError as error:
         raise problem(str(error)) from None
     return value
