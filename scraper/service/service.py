@@ -54,7 +54,7 @@ class Service:
         self.started_at = clock()
         self.home = home_of(settings.data_dir)
         self.dispatch = Dispatcher(self._begin, settings.limits, clock, lambda ucm: is_free(settings.data_dir, ucm), self._ended)
-        self.schedule = Schedule(settings, catalog, self.dispatch.ask, clock)
+        self.schedule = Schedule(settings, catalog, self.dispatch.ask)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
         self.pushes = Pushes(self)
@@ -95,7 +95,7 @@ class Service:
         task = state.task
         if not self.stopping:  # what a stop of the service broke off is made up at its next start
             if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
-                self.schedule.done(task.ucm)
+                self._aside(self.schedule.done(task.ucm))
             self._backfills_wanted.set()
         if "schema" not in (state.result or {}):  # it did not live to report
             self._aside(in_thread(self._give_up_runs, task.ucm))

@@ -59,9 +59,8 @@ class Attended:
 class World:
     """A clock that jumps from one thing to the next, and a service that lives by it. ``attend`` is the job: blocking work at one moment."""
 
-    def __init__(self, settings, attend):
-        self.settings, self.attend = settings, attend
-        self.now = NEW_YEAR
+    def __init__(self, settings, attend, clock):
+        self.settings, self.attend, self.clock = settings, attend, clock
         self.chance = random.Random(1)
         self.jobs, self.boots, self.memory = [], [], Memory()
         self._stopping = False
@@ -71,26 +70,32 @@ class World:
         """The service starts, for the first time or again."""
         self.boots.append(self.now)
         self.dispatch = Dispatcher(self._begin, self.settings.limits, lambda: self.now, ended=self._ended)
-        self.schedule = Schedule(self.settings, self.memory, self.dispatch.ask, lambda: self.now)
+        self.schedule = Schedule(self.settings, self.memory, self.dispatch.ask)
         self.schedule.recall()
+        self.keeping = asyncio.ensure_future(self.schedule.keep())
 
     async def stop(self):
         """The service stops; a job that is under way is broken off."""
         self._stopping = True
+        self.keeping.cancel()
         await self.dispatch.close()
         self._stopping = False
         self._later.clear()
 
+    @property
+    def now(self):
+        return datetime.now(UTC)
+
     async def until(self, end):
         """Let time pass; everything happens at its time."""
         while True:
-            due = self.schedule.look()
+            self.schedule.look()
             await self._settle()
-            following = min([due, *(when for when, _, _ in self._later[:1])])
+            following = min([self.schedule.next_run("office"), *(when for when, _, _ in self._later[:1])])
             if following >= end:
-                self.now = end
+                self.clock.move_to(end)
                 return
-            self.now = max(self.now, following)
+            self.clock.move_to(max(self.now, following))
             while self._later and self._later[0][0] <= self.now:
                 heapq.heappop(self._later)[2].set_result(None)
             await self._settle()
@@ -102,10 +107,13 @@ class World:
 
     async def work(self):
         """One job's work, in a thread: the clock stands still meanwhile."""
-        working = asyncio.ensure_future(self.attend(self))
+        return await self._do(self.attend(self))
+
+    def _do(self, work):
+        working = asyncio.ensure_future(work)
         self._working.add(working)
         working.add_done_callback(self._working.discard)
-        return await working
+        return working
 
     async def _settle(self):
         """What can happen at this moment has happened."""
@@ -115,14 +123,13 @@ class World:
             await asyncio.wait(self._working)
             for _ in range(10):
                 await asyncio.sleep(0)
-        await self.schedule._remember()
 
     async def _begin(self, task):
         return Job(self)
 
     def _ended(self, state):
         if not self._stopping:
-            self.schedule.done(state.task.ucm)
+            self._do(self.schedule.done(state.task.ucm))
 
 
 class Job:
@@ -155,14 +162,21 @@ class Job:
         self.seen.end = self.world.now
 
 
-async def live(world, runs):
+def live(settings, attend, runs):
+    """So many half hours of a service's life; its world, and the times that it was down."""
+    with time_machine.travel(NEW_YEAR, tick=False) as clock:
+        world = World(settings, attend, clock)
+        return world, asyncio.run(_live(world, runs))
+
+
+async def _live(world, runs):
     """So many half hours, with a restart every fortnight or so; ends when the last job is over. The times the service was down."""
     downs, end = [], NEW_YEAR + runs * HALF_HOUR
     world.start()
     while (fortnight := world.now + world.chance.randint(3, 25) * timedelta(days=1) + world.chance.randint(0, 1439) * MINUTE) < end:
         await world.until(fortnight)
         await world.stop()
-        world.now += world.chance.choice([1, 2, 600]) * MINUTE
+        world.clock.shift(world.chance.choice([1, 2, 600]) * MINUTE)
         downs.append((fortnight, world.now))
         world.start()
     await world.until(end)
@@ -217,8 +231,7 @@ def test_year_of_half_hours_has_no_overlap_no_drift_and_no_recording_missed(tmp_
             following += 1
         return 0
 
-    world = World(made_settings(tmp_path), attend)
-    downs = asyncio.run(live(world, runs))
+    world, downs = live(made_settings(tmp_path), attend, runs)
     up = check_starts(world, downs, NEW_YEAR + runs * HALF_HOUR)
     print(f"\n{up:,} half hours up, {len(world.jobs):,} runs, {len(downs)} restarts, {len(calls):,} recordings")
     last = world.jobs[-1].start
@@ -246,15 +259,13 @@ def year_over_the_api(folder, monkeypatch, runs):
 
         async def attend(world):
             nonlocal following
-            with time_machine.travel(world.now, tick=False):
-                pbx.state.now = lambda: world.now.astimezone(zone)
-                while following < len(calls) and calls[following] <= world.now:
-                    pbx.state.add(1, start=calls[following].astimezone(zone))
-                    following += 1
-                return await asyncio.to_thread(run)
+            pbx.state.now = lambda: world.now.astimezone(zone)
+            while following < len(calls) and calls[following] <= world.now:
+                pbx.state.add(1, start=calls[following].astimezone(zone))
+                following += 1
+            return await asyncio.to_thread(run)
 
-        world = World(settings, attend)
-        downs = asyncio.run(live(world, runs))
+        world, downs = live(settings, attend, runs)
         check_starts(world, downs, NEW_YEAR + runs * HALF_HOUR)
         print(f"\n{len(world.jobs):,} real runs over the API, {following:,} recordings")
         assert {code for code, _, _ in codes} == {0}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pytest
+import time_machine
 
 from scraper.catalog import Catalog
 from scraper.errors import DiskFull
 from scraper.models import Trigger
+from scraper.service import schedule
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind
 from scraper.settings import Settings
@@ -18,43 +22,62 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 class Office:
-    """A schedule over a real catalog; ``asked``: when which UCM's run was asked for."""
+    """A schedule over a real catalog, kept; ``asked``: when which UCM's run was asked for."""
 
-    def __init__(self, folder, **ucms):
-        self.now = NOON
-        self.asked = []
+    def __init__(self, folder, loop, clock, **ucms):
+        self.loop, self.clock = loop, clock
+        self.keeping = None
+        self.tasks, self.asked = [], []
         section = {"url": "https://pbx.example.com:8089", "web": {"username": "backup", "password": "x"}}
         configured = {name: {**section, "schedule": schedule} for name, schedule in (ucms or {"office": {"cron": "*/30 * * * *"}}).items()}
         self.settings = Settings.model_validate({"data_dir": str(folder), "ucms": configured})
         self.catalog = Catalog.open(f"sqlite:///{folder / 'catalog.db'}")
-        self.chance = 0.0
         self.start()
 
     def start(self):
-        self.schedule = Schedule(self.settings, self.catalog, self.ask, lambda: self.now, lambda: self.chance)
+        self.stop()
+        self.schedule = Schedule(self.settings, self.catalog, self.ask)
+        self.loop.run(self.recall())
+
+    async def recall(self):
         self.schedule.recall()
+        self.keeping = asyncio.ensure_future(self.schedule.keep())
+
+    def stop(self):
+        if self.keeping:
+            self.keeping.cancel()
+            self.loop.run(asyncio.wait({self.keeping}))
 
     def ask(self, task):
-        assert (task.kind, task.trigger) == (Kind.RUN, Trigger.SCHEDULE)
-        self.asked.append((task.ucm, self.now))
+        self.tasks.append(task)
+        self.asked.append((task.ucm, datetime.now(UTC)))
+
+    def set_clock(self, time):
+        """To ``HH:MM`` of the day, or an aware time."""
+        self.clock.move_to(time if isinstance(time, datetime) else NOON.replace(hour=int(time[:2]), minute=int(time[3:])))
 
     def look_at(self, *times):
-        """What is asked for at these times (`HH:MM` of the day, or aware)."""
+        """What is asked for at these times."""
         before = len(self.asked)
         for time in times:
-            self.now = time if isinstance(time, datetime) else NOON.replace(hour=int(time[:2]), minute=int(time[3:]))
-            self.schedule.look()
+            self.set_clock(time)
+            self.loop.run(self.look())
+        assert {(task.kind, task.trigger) for task in self.tasks} <= {(Kind.RUN, Trigger.SCHEDULE)}
         return [f"{when:%H:%M}" for _, when in self.asked[before:]]
+
+    async def look(self):
+        self.schedule.look()
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     def restarted(self, time):
         """What is asked for by a service that starts at ``time``, within its first minute."""
-        self.now = time
+        self.set_clock(time)
         self.start()
         return self.look_at(time, time + timedelta(minutes=1))
 
     def done(self):
-        self.schedule.done("office")
-        asyncio.run(self.schedule._remember())
+        self.loop.run(self.schedule.done("office"))
 
 
 @pytest.fixture
@@ -62,12 +85,14 @@ def office(tmp_path):
     made = []
 
     def make(**ucms):
-        made.append(Office(tmp_path, **ucms))
+        made.append(Office(tmp_path, loop, clock, **ucms))
         return made[-1]
 
-    yield make
-    for one in made:
-        one.catalog.close()
+    with asyncio.Runner() as loop, time_machine.travel(NOON, tick=False) as clock:
+        yield make
+        for one in made:
+            one.stop()
+            one.catalog.close()
 
 
 def test_run_is_asked_for_once_when_it_is_due(office):
@@ -91,10 +116,10 @@ def test_interval_begins_at_once_and_does_not_drift(office):
     assert place.look_at("12:00", "12:31", "13:04", "13:30") == ["12:00", "12:31", "13:04", "13:30"]
 
 
-def test_jitter_starts_later_and_adds_up_to_nothing(office):
+def test_jitter_starts_later_and_adds_up_to_nothing(office, monkeypatch):
+    monkeypatch.setattr(random, "uniform", lambda least, most: (least + most) / 2)
     place = office(office={"cron": "*/30 * * * *", "jitter_seconds": 600})
-    place.chance = 0.5
-    place.look_at("12:30")
+    assert place.look_at("12:30", "12:34", "12:35") == ["12:35"]
     assert place.look_at("13:04", "13:05", "13:34", "13:35") == ["13:05", "13:35"]
 
 
@@ -158,3 +183,32 @@ def test_full_disk_keeps_nobody_from_starting_nor_from_running(office, monkeypat
     monkeypatch.setattr(place.catalog, "set_meta", full)
     assert place.restarted(NOON + timedelta(minutes=29)) == ["12:30"]
     place.done()
+
+
+def test_clock_that_is_set_is_noticed_by_itself(office, monkeypatch):
+    monkeypatch.setattr(schedule, "_LOOK_SECONDS", 0.01)
+    place = office()
+
+    def notices(time, *expected):
+        place.set_clock(time)
+        deadline = monotonic() + 10
+        while (place.schedule.next_run("office"), len(place.asked)) != expected:
+            assert monotonic() < deadline, "not noticed"
+            place.loop.run(asyncio.sleep(0.01))
+
+    years = NOON + timedelta(days=3000)
+    notices("12:30", NOON.replace(hour=13), 1)
+    notices(years, years + timedelta(minutes=30), 2)
+    notices("12:31", NOON.replace(hour=13), 2)
+
+
+def test_schedule_that_is_kept_anew_goes_on(office):
+    place = office()
+    place.stop()
+    assert place.look_at("12:30") == []
+
+    async def keep():
+        place.keeping = asyncio.ensure_future(place.schedule.keep())
+
+    place.loop.run(keep())
+    assert place.look_at("12:31", "13:00") == ["12:31", "13:00"]
