@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import Busy, StoreUnwritable
-from scraper.lock import holder, job_lock
+from scraper.lock import holder, is_free, job_lock, service_lock
 
 
 def test_second_holder_is_refused_and_told_who_holds(tmp_path: Path) -> None:
@@ -48,6 +49,14 @@ def test_it_is_free_again_after_the_block_and_after_an_error(tmp_path: Path) -> 
 def test_two_ucms_do_not_disturb_each_other(tmp_path: Path) -> None:
     with job_lock(tmp_path, "one"), job_lock(tmp_path, "two"):
         pass
+
+
+def test_full_disk_keeps_nobody_from_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "pwrite", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    with job_lock(tmp_path, "office"), pytest.raises(Busy, match=r"Another job holds office"), job_lock(tmp_path, "office"):
+        pytest.fail("both held it")
+    with service_lock(tmp_path):
+        assert is_free(tmp_path, "office")
 
 
 _HOLD = """
