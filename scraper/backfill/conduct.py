@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -88,8 +89,8 @@ def due(catalog: Catalog, settings: Settings, now: datetime) -> tuple[list[Task]
     return list(tasks.values()), min(rests, default=None)
 
 
-def step(errand: Errand, backfill_id: str) -> Report | None:
-    """Do the next slice; its job's report. None where there is nothing to do now.
+def step(errand: Errand, backfill_id: str, run_id: str | None = None) -> Report | None:
+    """Do the next slice, as the run ``run_id`` (unless given, a new one); its job's report. None where there is nothing to do now.
 
     The job never raises: what failed is in its report. Raises :class:`ConfigError` for a backfill that nobody knows, and what the catalog
     raises.
@@ -103,7 +104,7 @@ def step(errand: Errand, backfill_id: str) -> Report | None:
         chosen = _choose(catalog, found, errand.clock()) if found.state is BackfillState.ACTIVE else None
         if chosen is None:
             return None
-        report = _fetch(errand, catalog, found, chosen)
+        report = _fetch(errand, catalog, found, chosen, run_id or uuid.uuid4().hex)
         if judge(report) is Verdict.DONE:
             backfills.recut(backfill_id)
         backfills.settle(backfill_id)
@@ -130,14 +131,14 @@ def _choose(catalog: Catalog, found: Backfill, now: datetime) -> BackfillSlice |
         return chosen
 
 
-def _fetch(errand: Errand, catalog: Catalog, found: Backfill, chosen: BackfillSlice) -> Report:
+def _fetch(errand: Errand, catalog: Catalog, found: Backfill, chosen: BackfillSlice, run_id: str) -> Report:
     from scraper import job
     from scraper.desk import Order
 
     window = Window(chosen.since, chosen.until)
     logger.bind(action="slice-started", ucm=found.ucm).info("Backfill: {} to {} (exclusive)", chosen.since, chosen.until)
     catalog.begin_slice(chosen.id, _text(errand.clock()))
-    order = Order(errand.settings, found.ucm, Trigger.BACKFILL, errand.progress, errand.stop, window)
+    order = Order(errand.settings, found.ucm, Trigger.BACKFILL, errand.progress, errand.stop, window, run_id)
     report = job.run(order, everything=True)
     _enter(catalog, chosen, report, errand.clock())
     return report

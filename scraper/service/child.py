@@ -168,7 +168,8 @@ def outcome_of(report: Report) -> Outcome:
 def _backfill(task: Task, settings: Settings, service: Service) -> Outcome:
     from scraper.backfill.conduct import Errand, step
 
-    report = step(Errand(settings, Told(service), service.stop), task.backfill or "")
+    service.tell("run", run_id=task.id)  # the run's page is the task's as well: live, with its log
+    report = step(Errand(settings, Told(service), service.stop), task.backfill or "", task.id)
     return outcome_of(report) if report else (int(ExitCode.COMPLETE), None, {})
 
 

@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 
+from scraper.backfill import Backfills
+from scraper.catalog import Catalog, Direction
 from scraper.models import Trigger
 from scraper.service.task import Kind, Task
 from scraper.simulator import API_PASSWORD, API_USER, WEB_PASSWORD, WEB_USER, Simulator
@@ -25,6 +28,7 @@ class Child:
     """One `_task` on one UCM that has an API; a web account too where ``web`` is given."""
 
     def __init__(self, folder, pbx, task, **changes):
+        self.task = task
         section = {"url": pbx.url, "timezone": pbx.config.timezone, "tls": {"pin": pbx.pin}}
         section |= {"api": {"username": API_USER, "password": API_PASSWORD}, **changes.pop("section", {})}
         config = folder / "config.yaml"
@@ -52,8 +56,8 @@ class Child:
 def child(tmp_path, pbx):
     made = []
 
-    def make(kind, ucm="office", names=(), **changes):
-        made.append(Child(tmp_path, pbx, Task(kind, ucm, Trigger.SCHEDULE, names=names), **changes))
+    def make(kind, ucm="office", names=(), backfill=None, **changes):
+        made.append(Child(tmp_path, pbx, Task(kind, ucm, Trigger.SCHEDULE, names=names, backfill=backfill), **changes))
         return made[-1]
 
     yield make
@@ -85,6 +89,17 @@ def test_fetch_fetches_what_is_named(child, pbx):
     name = pbx.state.all_recordings[0].path
     code, told = child(Kind.FETCH, names=(name,)).ends()
     assert (code, told[-1]["result"]["recordings"]["new"]) == (0, 1)
+
+
+def test_slice_of_a_backfill_is_a_run_of_the_tasks_own_id(child, tmp_path):
+    (tmp_path / "data").mkdir()
+    with Catalog.open(f"sqlite:///{tmp_path / 'data' / 'catalog.db'}") as catalog:
+        today = datetime.now(UTC).date()
+        backfill = Backfills(catalog).start("office", today - timedelta(days=1), today, Direction.NEWEST_FIRST, "a test", today)
+        job = child(Kind.BACKFILL, backfill=backfill)
+        _, told = job.ends()
+        assert [line["run_id"] for line in told if line["event"] in ("run", "result")] == [job.task.id] * 2
+        assert [run.id for run in catalog.last_runs()] == [job.task.id]
 
 
 def test_ucm_that_nobody_knows_is_a_result_as_well(child):
