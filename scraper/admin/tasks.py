@@ -153,10 +153,9 @@ async def follow(request: Request, id: HexId) -> StreamingResponse:
 
 async def have_done(request: Request, task: Task) -> TaskState:
     """Ask for ``task`` and note who did."""
-    state = service_of(request).dispatch.ask(task)
     window = " ".join(f"{name} {day}" for name, day in task.window.as_report().items() if day)
-    await audit(request, f"{task.kind.value}-asked", task.ucm, window)
-    return state
+    await audit(request, f"{task.kind.value}-asked", task.ucm, window)  # first: what can't be noted is not begun, as the answer says
+    return service_of(request).dispatch.ask(task)
 
 
 async def have_stopped(request: Request, task_id: str) -> TaskState:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
 from scraper.admin.evidence import folder_of
 from scraper.admin.run_log import KEPT, LINES, RunLogs
+from scraper.errors import DiskFull
 from scraper.models import Gap, GapReason, Identity, PlannedFetch, RecordingClass, Report, Status, Trigger, Window
 from scraper.service.task import Event, Kind, Stage, Task
 
@@ -44,6 +46,12 @@ def test_job_is_asked_for_noted_and_shown(admin, kind):
     page = admin.client.get(f"/runs/{state.task.id}").text
     assert f'data-events="/api/v1/tasks/{state.task.id}/events"' in page
     assert admin.client.get(f"/tasks/{state.task.id}").headers["location"] == f"/runs/{state.task.id}"
+
+
+def test_job_that_cannot_be_noted_is_not_begun(admin, monkeypatch):
+    monkeypatch.setattr(admin.catalog, "note_audit", Mock(side_effect=DiskFull("There is no space left for the catalog.")))
+    assert admin.post("/runs", ucm="office", kind="run").status_code == 503
+    assert not admin.dispatch.known
 
 
 @pytest.mark.parametrize(
