@@ -74,6 +74,14 @@ def next_step(catalog: Catalog, backfill_id: str, now: datetime, settings: Setti
     return next_slice(catalog.backfill_slices(backfill_id), found.order, now)
 
 
+def must_stop(catalog: Catalog, backfill_id: str, now: datetime, settings: Settings) -> bool:
+    """Whether the slice in hand is to be broken off: its backfill was cancelled, or quiet hours have begun. What was fetched stays."""
+    found = catalog.backfill(backfill_id)
+    if found is None or found.state is BackfillState.CANCELLED:
+        return True
+    return quiet_until(settings.limits.quiet_hours, now, _zone_of_schedule(settings, found.ucm)) is not None
+
+
 def due(catalog: Catalog, settings: Settings, now: datetime) -> tuple[list[Task], datetime | None]:
     """A task for each UCM that has a step to do now, its oldest backfill first; and when to ask again at the latest, None: no need."""
     tasks: dict[str, Task] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from loguru import logger
 
 from scraper.backfill import Backfills
-from scraper.backfill.conduct import due
+from scraper.backfill.conduct import due, must_stop
 from scraper.catalog import Catalog
 from scraper.errors import Busy, StorageError
 from scraper.lock import is_free, job_lock
@@ -92,12 +92,13 @@ class Service:
         return await ChildProcess.start(self._command, task.as_json(), self.home)
 
     def _ended(self, state: TaskState) -> None:
-        task = state.task
+        task, reported = state.task, "schema" in (state.result or {})
         if not self.stopping:  # what a stop of the service broke off is made up at its next start
             if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
                 self._aside(self.schedule.done(task.ucm))
-            self._backfills_wanted.set()
-        if "schema" not in (state.result or {}):  # it did not live to report
+            if reported or task.kind is not Kind.BACKFILL:  # what died of a full disk or a broken configuration would at once do so again
+                self._backfills_wanted.set()
+        if not reported:
             self._aside(in_thread(self._give_up_runs, task.ucm))
         for told in self._told:
             try:
@@ -122,6 +123,7 @@ class Service:
         """Ask for each backfill's next slice once the last has ended, unless it rests."""
         while True:
             try:
+                await self._break_off_backfills()
                 tasks, _ = await in_thread(due, self.catalog, self.settings, self.clock())
             except StorageError as error:
                 logger.bind(action="backfills-unread").warning("The backfills can't be read: {}", error.message)
@@ -136,6 +138,15 @@ class Service:
             except TimeoutError:
                 continue
             self._backfills_wanted.clear()
+
+    async def _break_off_backfills(self) -> None:
+        """Stop the slices of backfills that were cancelled, or that quiet hours have caught."""
+        for state in self.dispatch.states():
+            backfill = state.task.backfill
+            if backfill is None or state.stage not in (Stage.WAITING, Stage.RUNNING):
+                continue
+            if await in_thread(must_stop, self.catalog, backfill, self.clock(), self.settings):
+                self.dispatch.stop(state.task.id)
 
 
 async def _without_end(duty: Callable[[], Awaitable[None]]) -> None:
