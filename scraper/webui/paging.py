@@ -58,6 +58,12 @@ class Pager:
         """The page itself has asked anew: the table shows ``answer`` now, from its first page."""
         self.latest, self.number = answer, 1
 
+    def catch_up(self) -> None:
+        """Take the newest answer for the one that the table shows."""
+        newest = self._wire.newest(self._wanted)
+        if newest is not None:
+            self._took(newest, self.number)
+
     async def enlarge(self) -> None:
         """Choose the largest page size, once; nothing happens where the page offers none. It goes back to the first page."""
         if self._sized:

@@ -347,12 +347,19 @@ class Rows:
         """The row keys of this page, once the table shows what the PBX answered."""
         if self._pager.latest is None:
             return set(await self._page.evaluate(_KEYS))
-        names = {row.name for row in listed(self._pager.latest)}
-        try:
-            await self._page.wait_for_function(_SHOWN, arg=sorted(names), timeout=self._list.patience.answer * 1000)
-        except PlaywrightTimeout:
-            raise PageNotAsExpected("The table does not show the rows that the PBX listed.") from None
+        deadline = time.monotonic() + self._list.patience.answer
+        while not await self._shows(names := {row.name for row in listed(self._pager.latest)}):
+            self._pager.catch_up()  # a page may ask again, or be answered late
+            if time.monotonic() > deadline:
+                raise PageNotAsExpected("The table does not show the rows that the PBX listed.")
         return names
+
+    async def _shows(self, names: set[str]) -> bool:
+        try:
+            await self._page.wait_for_function(_SHOWN, arg=sorted(names), timeout=_SETTLE_SECONDS * 1000)
+        except PlaywrightTimeout:
+            return False
+        return True
 
 
 class _PageShown(Exception):

@@ -68,7 +68,11 @@ class Wire:
 
     def latest(self, action: str) -> Answer | None:
         """The newest answer to ``action``, if it is remembered."""
-        return next((answer for answer in reversed(self._recent) if answer.action == action), None)
+        return self.newest(lambda answer: answer.action == action)
+
+    def newest(self, wanted: Callable[[Answer], bool]) -> Answer | None:
+        """The newest answer that is ``wanted``, if it is remembered."""
+        return next(filter(wanted, reversed(self._recent)), None)
 
     def listen(self, listener: Callable[[Answer], None]) -> Callable[[], None]:
         """Call ``listener`` with every answer from now on; call what comes back to end that."""

@@ -39,7 +39,7 @@ def test_each_ucm_shows_its_state_and_what_can_be_done(admin):
     assert good.recordings.expected is None
     ended(admin, "branch", status=Status.FAILED, exit_code=5, error=CaptchaRequired().as_report("branch"))
     admin.catalog.begin_notice("person-needed", "branch", NOW)
-    admin.service.schedule.next_run = lambda ucm: NOW + timedelta(minutes=20, seconds=30)
+    admin.service.schedule.next_run = lambda ucm: datetime.now(UTC) + timedelta(minutes=20, seconds=30)
     page = admin.client.get("/").text
     assert "in 20 min" in page
     assert page.count('action="/runs"') == 4

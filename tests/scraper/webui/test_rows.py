@@ -39,6 +39,18 @@ async def take_batches(rows, wanted, folder):
 
 
 @pytest.mark.browser
+def test_larger_page_that_is_answered_late_is_taken_all_the_same(visit, monkeypatch):
+    monkeypatch.setattr("scraper.webui.paging._CHANGED_SECONDS", 0.0)
+
+    async def story(at):
+        wanted = set(at.names()[11:14])
+        archives, absent = await take_batches(Rows(await at.ui.recordings()), wanted, at.folder)
+        assert (archives, absent) == ([wanted], set())
+
+    visit(story)
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("build", [NEW, OLD, {"overlay": True}, {"faults": {"delete_moved": ""}}, {"pack_mode": "poll"}])
 def test_batch_holds_exactly_the_ticked_rows_of_one_page(visit, build):
     async def story(at):
