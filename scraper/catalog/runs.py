@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Update, select, tuple_, type_coerce
+from sqlalchemy import JSON, Connection, Update, select, tuple_, type_coerce
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import runs
 from scraper.models import Report, Trigger, Window, utc
 
+#: So many of a UCM's newest reports keep all their gaps. Older ones keep some of each reason: what stays missing is in every report, and
+#: thousands of gaps every half hour would be gigabytes a year.
+WHOLE_REPORTS, EXAMPLES = 50, 20
+#: Reports that are looked at again whenever a run ends: several jobs may have begun at once.
+_LOOKED_AT = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One job. Times are UTC text; ``status`` is ``running`` until it is finished; ``report`` is the documented object."""
+    """One job. Times are UTC text; ``status`` is ``running`` until it is finished; ``report`` is the documented object.
+
+    Of an older one only some gaps are kept; ``gaps_in_all`` in it says how many there were.
+    """
 
     id: str
     ucm: str
@@ -86,6 +96,7 @@ class Runs(Database):
         }
         with self.transaction() as connection:
             connection.execute(runs.update().where(runs.c.id == report.run_id).values(**values))
+            _shorten(connection, report.ucm)
 
     def last_runs(self, ucm: str | None = None, limit: int = 20) -> list[Run]:
         """The newest runs first."""
@@ -129,3 +140,18 @@ _SUMMARY = (
 def _given_up(ucm: str) -> Update:
     died = runs.update().where(runs.c.ucm == ucm, runs.c.status == "running")
     return died.values(status="failed", exit_code=1, finished_at=now())
+
+
+def _shorten(connection: Connection, ucm: str) -> None:
+    newest_first = select(runs.c.id, runs.c.report).where(runs.c.ucm == ucm).order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    for run_id, text in connection.execute(newest_first.offset(WHOLE_REPORTS).limit(_LOOKED_AT)).all():
+        report = json.loads(text) if text else {"gaps": []}
+        seen = Counter[str]()
+        kept = []
+        for gap in report["gaps"]:
+            seen[gap["reason"]] += 1
+            if seen[gap["reason"]] <= EXAMPLES:
+                kept.append(gap)
+        if len(kept) < len(report["gaps"]):
+            shorter = {**report, "gaps": kept, "gaps_in_all": len(report["gaps"])}
+            connection.execute(runs.update().where(runs.c.id == run_id).values(report=json.dumps(shorter, ensure_ascii=False)))
