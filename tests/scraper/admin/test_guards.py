@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from fastapi.routing import iter_route_contexts
 
 #: What anybody may ask.
@@ -43,3 +44,19 @@ def test_wrong_bearer_is_not_let_in(admin):
         if path.startswith("/api/"):
             answer = admin.outsider.request(method, path, headers={"Authorization": "Bearer wrong"})
             assert answer.status_code in (401, 429), f"{method} {path}: {answer.status_code}"
+
+
+@pytest.mark.parametrize(
+    "hostile", ["..", "../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "..%5c..%5cx", "%00", "a%0d%0aX: 1"]
+)
+def test_no_parameter_leads_elsewhere(admin, hostile):
+    for route in iter_route_contexts(admin.app.routes):
+        if "GET" not in (route.methods or ()):
+            continue
+        paths = [re.sub(r"{[^}]*}", hostile, route.path)] if "{" in route.path else []
+        paths += [f"{re.sub(r'{[^}]*}', '1' * 32, route.path)}?{one.alias}={hostile}" for one in route.dependant.query_params]
+        for path in paths:
+            answer = admin.client.get(path)
+            assert answer.status_code < 500, path
+            assert "root:" not in answer.text, path
+            assert "x" not in answer.headers, path
