@@ -120,12 +120,17 @@ def _exception(record: Record) -> str | None:
     return scrub("".join(traceback.format_exception(found.type, found.value, found.traceback)).rstrip())
 
 
+def _time_format() -> str:
+    """A person at a terminal knows the day; whoever reads a file of it does not."""
+    return "%H:%M:%S" if sys.stderr is not None and sys.stderr.isatty() else "%Y-%m-%d %H:%M:%S%z"
+
+
 def _write_human(message: Message) -> None:
     record = message.record
     extra = dict(record["extra"])
     extra.pop("action", None)
     ucm = extra.pop("ucm", None)
-    parts = [f"{record['time']:%H:%M:%S}", f"{record['level'].name.lower():<7}", *([f"{ucm}:"] if ucm else []), record["message"]]
+    parts = [f"{record['time']:{_time_format()}}", f"{record['level'].name.lower():<7}", *([f"{ucm}:"] if ucm else []), record["message"]]
     parts += [f"{key}={value}" for key, value in extra.items()]
     _write("\n".join(filter(None, (" ".join(parts), _exception(record)))))
 

@@ -13,7 +13,6 @@ from scraper.cli.stopping import stop_on_signals
 def task(call: Invocation) -> None:
     """Do one task of the service: it comes in on stdin, what happens goes out on stdout."""
     with stop_on_signals() as stop:
-        settings = call.settings()
         from scraper.service.child import work
 
-        raise click.exceptions.Exit(work(settings, stop))
+        raise click.exceptions.Exit(work(call.settings, stop))

@@ -15,7 +15,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from scraper.desk import Order
-from scraper.errors import ExitCode
+from scraper.errors import ExitCode, ScraperError
 from scraper.log import as_ours, logger
 from scraper.models import Report, Window
 from scraper.service.task import Kind, Task
@@ -124,20 +124,31 @@ class Told:
             return due
 
 
-def work(settings: Settings, stop: threading.Event) -> int:
-    """Do the task that stdin names, and return its exit code. The process is this task's alone."""
+def work(configured: Callable[[], Settings], stop: threading.Event) -> int:
+    """Do the task that stdin names, and return its exit code. The process is this task's alone.
+
+    ``configured`` reads the configuration: somebody may have changed it since the service began.
+    """
     service = Service(FileIO(0, closefd=False), stop)  # unbuffered: at the end a thread may still wait in it
     task = service.task()
+    try:
+        settings = configured()
+    except ScraperError as error:
+        return _failed(service, task, error)
     service.listen(settings.limits.stop_seconds)
     logger.add(_log_to(service), level=settings.log.level.upper(), format="{message}", backtrace=False, diagnose=False)
     try:
         code, run_id, result = _WORK[task.kind](task, settings, service)
     except Exception as error:  # noqa: BLE001 -- a task's own boundary
-        ours = as_ours(error)
-        logger.bind(action="task-failed", ucm=task.ucm, kind=task.kind.value).error("{} {}", ours.message, ours.remedy)
-        code, run_id, result = int(ours.exit_code), None, {"error": ours.as_report(task.ucm)}
+        return _failed(service, task, as_ours(error))
     service.tell("result", exit_code=code, run_id=run_id, result=result)
     return code
+
+
+def _failed(service: Service, task: Task, error: ScraperError) -> int:
+    logger.bind(action="task-failed", ucm=task.ucm, kind=task.kind.value).error("{} {}", error.message, error.remedy)
+    service.tell("result", exit_code=int(error.exit_code), run_id=None, result={"error": error.as_report(task.ucm)})
+    return int(error.exit_code)
 
 
 #: Exit code, the run's id where there was one, and what is told at the end.

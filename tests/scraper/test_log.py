@@ -69,7 +69,9 @@ def test_a_human_line_has_level_ucm_message_and_values(capsys: pytest.CaptureFix
     log.setup()
     log.logger.bind(ucm="site-10023", action="stored", size=423816, file=f"auto-{NUMBER}.wav").info("Stored for {}", NUMBER)
     (line,) = lines(capsys)
-    assert re.fullmatch(r"\d\d:\d\d:\d\d info    site-10023: Stored for \*\*\*00 size=423816 file=auto-\*\*\*00\.wav", line)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} info    site-10023: Stored for \*\*\*00 size=423816 file=auto-\*\*\*00\.wav", line
+    )
 
 
 def test_a_json_line_is_one_object_with_its_action(capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,3 +144,10 @@ def test_report_of_many_gaps_is_told_short(child, pbx, monkeypatch):
     code, told = child(Kind.RUN).ends()
     result = told[-1]["result"]
     assert (code, result["gaps_in_all"], len(result["gaps"])) == (3, 155, 100)
+
+
+def test_configuration_that_has_become_wrong_is_2_and_says_so(child):
+    code, told = child(Kind.RUN, nonsense=True).ends()
+    assert code == 2
+    (result,) = [one for one in told if one["event"] == "result"]
+    assert result["exit_code"] == 2 and "nonsense" in result["result"]["error"]["message"]
