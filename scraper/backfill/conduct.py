@@ -17,6 +17,7 @@ from scraper.backfill.rests import Rest, next_slice, quiet_until
 from scraper.backfill.slices import Span, halve
 from scraper.catalog import Backfill, BackfillSlice, BackfillState, Catalog, SliceState
 from scraper.errors import ConfigError, ExitCode
+from scraper.lock import job_lock
 from scraper.models import GapReason, Report, Status, Trigger, Window, utc
 from scraper.progress import NullProgress, Progress
 from scraper.service.task import Kind, Task
@@ -100,23 +101,30 @@ def due(catalog: Catalog, settings: Settings, now: datetime) -> tuple[list[Task]
 def step(errand: Errand, backfill_id: str, run_id: str | None = None) -> Report | None:
     """Do the next slice, as the run ``run_id`` (unless given, a new one); its job's report. None where there is nothing to do now.
 
-    The job never raises: what failed is in its report. Raises :class:`ConfigError` for a backfill that nobody knows, and what the catalog
-    raises.
+    The job never raises: what failed is in its report. Raises :class:`ConfigError` for a backfill that nobody knows,
+    :class:`~scraper.errors.Busy` while another process is at a slice of this UCM, and what the catalog raises.
     """
     with Catalog.open(errand.settings.catalog.url) as catalog:
         found = catalog.backfill(backfill_id)
         if found is None:
             raise ConfigError("There is no such backfill.", remedy="The admin service's page of backfills lists them.")
-        backfills = Backfills(catalog)
-        backfills.settle(backfill_id)
-        chosen = _choose(catalog, found, errand.clock()) if found.state is BackfillState.ACTIVE else None
-        if chosen is None:
-            return None
-        report = _fetch(errand, catalog, found, chosen, run_id or uuid.uuid4().hex)
-        if judge(report) is Verdict.DONE:
-            backfills.recut(backfill_id)
-        backfills.settle(backfill_id)
-        return report
+        with job_lock(errand.settings.data_dir, f"{found.ucm} backfill"):  # no UCM's name holds a space
+            return _step(errand, catalog, backfill_id, run_id or uuid.uuid4().hex)
+
+
+def _step(errand: Errand, catalog: Catalog, backfill_id: str, run_id: str) -> Report | None:
+    backfills = Backfills(catalog)
+    backfills.settle(backfill_id)
+    found = catalog.backfill(backfill_id)
+    assert found is not None
+    chosen = _choose(catalog, found, errand.clock()) if found.state is BackfillState.ACTIVE else None
+    if chosen is None:
+        return None
+    report = _fetch(errand, catalog, found, chosen, run_id)
+    if judge(report) is Verdict.DONE:
+        backfills.recut(backfill_id)
+    backfills.settle(backfill_id)
+    return report
 
 
 def steps(errand: Errand, backfill_id: str) -> Iterator[Report]:
@@ -156,7 +164,7 @@ def _enter(catalog: Catalog, chosen: BackfillSlice, report: Report, now: datetim
     """What a job on a slice means for the slice."""
     verdict, counts = judge(report), report.recordings
     detail = report.error["message"] if report.error else ""
-    if report.exit_code == ExitCode.BUSY:  # another job may be at this very slice: what it says counts
+    if report.exit_code == ExitCode.BUSY:
         catalog.update_slice(
             chosen.id, state=chosen.state.value, attempts=chosen.attempts, retry_at=_text(now + _TROUBLE_AFTER), detail=detail
         )

@@ -18,7 +18,7 @@ from scraper.backfill.conduct import MOST_ATTEMPTS, Errand, due, next_step, step
 from scraper.backfill.rests import Rest
 from scraper.catalog import BackfillState, Catalog, Direction, SliceState
 from scraper.desk import Order, new_report
-from scraper.errors import CaptchaRequired, ConfigError, ExitCode, PackFailed, ScraperError
+from scraper.errors import Busy, CaptchaRequired, ConfigError, ExitCode, PackFailed, ScraperError
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Window
 from scraper.settings import load
 
@@ -203,6 +203,24 @@ def test_who_was_asked_to_stop_begins_nothing(desk: Desk) -> None:
 def test_a_backfill_that_nobody_knows_is_refused(desk: Desk) -> None:
     with pytest.raises(ConfigError):
         step(desk.errand, "nobody's")
+
+
+def test_two_processes_are_never_at_the_slices_of_one_ucm(desk: Desk) -> None:
+    found = desk.start()
+    seen: list[list[SliceState]] = []
+
+    def meanwhile(report: Report) -> None:
+        before = desk.states(found)
+        with pytest.raises(Busy):
+            step(desk.errand, found)
+        assert desk.states(found) == before
+        seen.append([state for _, _, state in before])
+        complete(report)
+
+    desk.answers[date(2026, 3, 2)] = meanwhile
+    step(desk.errand, found)
+    assert [states.count(SliceState.RUNNING) for states in seen] == [1]
+    assert len(desk.windows) == 1
 
 
 # --- what people do with it ---
