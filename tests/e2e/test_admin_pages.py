@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scraper.catalog import Catalog
@@ -28,38 +24,6 @@ DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_schem
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True}
 #: Where a developer's eye wants pictures of what the test saw.
 PICTURES = os.environ.get("UCM_TEST_PICTURES")
-
-
-@contextmanager
-def serving(place: Any):
-    """``serve`` on this office, as a process; gives the admin service's address."""
-    whole = yaml.safe_load(place.config.read_text())
-    whole |= {"admin": {"listen": "127.0.0.1:0", "token": TOKEN}, "schedule": {"cron": "0 0 1 1 *"}}
-    place.config.write_text(yaml.safe_dump(whole))
-    process = place.command("serve")
-    found: list[str] = []
-    listening = threading.Event()
-
-    def read() -> None:
-        for line in process.stderr:
-            found.append(line)
-            if "listening on http" in line:
-                listening.set()
-        listening.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        assert listening.wait(30), found
-        yield re.search(r"listening on (http://[^\s/]+)", "".join(found))[1]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, found
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        process.stdout.close()
-        process.stderr.close()
 
 
 def at_pages(browser: Browser, address: str, **context: Any) -> tuple[Page, list[str]]:
@@ -155,7 +119,7 @@ def asks_the_doctor(page: Page) -> str:
     return page.url
 
 
-def test_an_admin_backfills_listens_tries_again_and_asks_the_doctor(office, tmp_path):
+def test_an_admin_backfills_listens_tries_again_and_asks_the_doctor(office, serving, tmp_path):
     place = office(recordings=20, date_filter=True, pack_follows_filter=True, seconds=(5.0, 7.0))
     inside, outside = split(place)
     with serving(place) as address, sync_playwright() as playwright:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scraper.simulator import WEB_PASSWORD, WEB_USER, captcha
@@ -23,39 +20,6 @@ pytestmark = pytest.mark.browser
 TOKEN = "a-token-for-tests-0123456789"
 #: Where a developer's eye wants pictures of what the test saw.
 PICTURES = os.environ.get("UCM_TEST_PICTURES")
-
-
-@contextmanager
-def serving(place):
-    """``serve`` on this office, as a process; gives the admin service's address."""
-    whole = yaml.safe_load(place.config.read_text())
-    whole |= {"admin": {"listen": "127.0.0.1:0", "token": TOKEN}, "schedule": {"cron": "0 0 1 1 *"}}
-    place.config.write_text(yaml.safe_dump(whole))
-    process = place.command("serve")
-    lines, found, address = [], threading.Event(), []
-
-    def read():
-        for line in process.stderr:
-            lines.append(line)
-            if match := re.search(r"listening on (http://\S+)", line):
-                address.append(match[1])
-                found.set()
-        found.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        assert found.wait(30), lines
-        assert address, lines
-        yield address[0].rstrip("/"), lines
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, lines
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        process.stdout.close()
-        process.stderr.close()
 
 
 class Person:
@@ -128,12 +92,12 @@ def in_catalog(place, query: str) -> list[tuple]:
         return catalog.execute(query).fetchall()
 
 
-def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobody(office):
+def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobody(office, serving):
     place = office(faults={"captcha": "", "captcha_pictures": ""})
     assert [place.run().exit_code for _ in range(3)] == [5, 5, 5]
     assert place.ucm.state.sign_ins == []
     assert in_catalog(place, "SELECT kind, ucm, ended_at FROM notices") == [("person-needed", "office", None)]
-    with serving(place) as (address, lines), a_person(address, place, **PHONE) as person:
+    with serving(place) as address, a_person(address, place, **PHONE) as person:
         expect(person.page.get_by_text("only a person can sign in here")).to_be_visible()
         person.look("phone-1-before")
         person.open()
@@ -159,14 +123,14 @@ def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobod
     assert in_catalog(place, "SELECT count(*) FROM notices WHERE kind = 'person-needed' AND ended_at IS NULL") == [(0,)]
     audited = in_catalog(place, "SELECT action, ucm, detail FROM audit WHERE ucm IS NOT NULL")
     assert [action for action, _, _ in audited] == ["sign-in-by-hand-opened", "signed-in-by-hand"]
-    assert WEB_PASSWORD not in "".join(lines)
+    assert WEB_PASSWORD not in (place.folder / "serve.log").read_text()
 
 
-def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(office):
+def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(office, serving):
     place = office(faults={"login_extra": "otp"})
     place.configure(web={"password": None})
     secrets = ["mistyped-by-hand", WEB_PASSWORD]
-    with serving(place) as (address, lines), a_person(address, place, **DESKTOP) as person:
+    with serving(place) as address, a_person(address, place, **DESKTOP) as person:
         page = person.page
         person.open()
         expect(page.get_by_role("button", name="Fill in")).to_have_count(0)
@@ -198,7 +162,7 @@ def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(off
     assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [False, True]
     assert place.run().exit_code == 0
     kept = b"".join(path.read_bytes() for path in (place.folder / "data").rglob("*") if path.is_file() and path.suffix != ".wav")
-    assert [secret for secret in secrets if secret in "".join(lines) or secret.encode() in kept] == []
+    assert [secret for secret in secrets if secret in (place.folder / "serve.log").read_text() or secret.encode() in kept] == []
     assert b"\xff\xd8\xff\xe0" not in kept  # no picture
 
 
