@@ -203,14 +203,16 @@ class Dispatcher:
         return entry.state
 
     def _next_turns(self) -> None:
-        """Start what may start now."""
+        """Start what may start now; while closing, nothing."""
+        if self._closing:
+            return
         for entry in sorted(self._waiting, key=lambda entry: entry.turn):
             if self._may_start(entry):
                 self._waiting.remove(entry)
                 entry.state.stage, entry.state.started_at = Stage.RUNNING, self.clock()
                 self._running[entry] = asyncio.ensure_future(self._attend(entry))
                 self._tell_stage(entry)
-        if self._look is None and not self._closing and any(entry.elsewhere for entry in self._waiting):
+        if self._look is None and any(entry.elsewhere for entry in self._waiting):
             self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
@@ -241,8 +243,8 @@ class Dispatcher:
             finally:
                 if entry.work is not None:
                     await entry.work.end()
-        except asyncio.CancelledError:
-            code = int(ExitCode.GAPS)
+        except asyncio.CancelledError:  # by close(), or with the loop itself: nothing may start any more
+            self._closing, code = True, int(ExitCode.GAPS)
         except Exception as error:  # noqa: BLE001 -- a task's own boundary
             code = self._blame(entry, as_ours(error))
         if entry.state.exit_code is not None:

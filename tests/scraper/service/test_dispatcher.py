@@ -257,6 +257,18 @@ async def test_ucm_that_another_program_holds_is_waited_for():
     assert (state.exit_code, len(house.begun), len(house.over)) == (0, 2, 1)
 
 
+def test_loop_that_ends_with_tasks_running_and_waiting_leaves_none_behind():
+    house = House(jobs=1)
+
+    async def service():
+        house.ask("a")
+        house.ask("b")
+        await settled()
+
+    asyncio.run(service())
+    assert [state.stage for state in house.dispatch.states()] == [Stage.WAITING, Stage.ENDED]
+
+
 @in_loop
 async def test_close_drops_stops_and_waits_and_takes_nothing_more():
     house = House(jobs=1)
