@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0006"
+HEAD = "0010"
 
 metadata = MetaData(
     naming_convention={
