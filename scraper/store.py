@@ -80,8 +80,11 @@ class Store(Protocol):
     def move(self, path: str, to: str) -> None:
         """Put a stored file in another's place, or a free one, in one step. Lasts after :meth:`sync` only."""
 
+    def remove(self, path: str) -> None:
+        """Remove a stored file for good; harmless where there is none. Lasts after :meth:`sync` only."""
+
     def sync(self, paths: list[str]) -> None:
-        """Make what was placed at these paths, or moved from them, last."""
+        """Make what was placed at these paths, or moved or removed from them, last."""
 
     def exists(self, path: str) -> bool:
         """Whether something is there."""
@@ -283,6 +286,11 @@ class LocalStore:
         with writing("The store"):
             self._make((self.root / to).parent)
             (self.root / path).replace(self.root / to)
+
+    def remove(self, path: str) -> None:
+        """See :meth:`Store.remove`."""
+        with writing("The store"):
+            (self.root / path).unlink(missing_ok=True)
 
     def sync(self, paths: list[str]) -> None:
         """See :meth:`Store.sync`."""

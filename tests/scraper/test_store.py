@@ -56,6 +56,14 @@ def _no_links(*_: object) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
+def test_a_removed_file_is_gone_and_removing_it_again_is_no_error(shop: Any) -> None:
+    shop.store.place(fill(shop.store, b"abc"), "office/a.wav")
+    for _ in range(2):
+        shop.store.remove("office/a.wav")
+        shop.store.sync(["office/a.wav"])
+    assert shop.files() == {}
+
+
 def test_leftovers_of_one_ucm_are_removed_and_another_s_left(shop: Any) -> None:
     fill(shop.store, b"one")
     shop.store.receive("other").file.close()
