@@ -1,4 +1,4 @@
-"""When each UCM's jobs start by themselves: cron or interval, each start asked for once, missed ones made up once.
+"""When each UCM's jobs start by themselves: cron or interval, each start asked for once, missed ones made up, in two attempts at most.
 
 APScheduler keeps the times and starts what is due. When that is, a trigger of our own says, for its cron trigger (3.11.3) takes 0 for
 Monday, refuses 7, wants both days to fit, and starts a daily run twice in the hour that comes twice. It sleeps by a clock that nobody
@@ -29,6 +29,8 @@ from scraper.threads import in_thread
 
 #: The longest time between two looks at the clock, in seconds.
 _LOOK_SECONDS = 30.0
+#: Services that may try to make up for one missed run: one that it may have killed, and another that was merely stopped.
+_ATTEMPTS = 2
 
 
 class Memory(Protocol):
@@ -88,13 +90,17 @@ class Schedule:
         """Take up what the last service left: what was due meanwhile is due now, once. Raises what reading the catalog raises."""
         now = datetime.now(UTC)
         for ucm, rule in self._rules.items():
-            left = self._remembered(ucm, rule, now)
+            left, attempts = self._remembered(ucm, rule, now)
             rule.base = left or rule.first(now)
-            if left and left <= now:
+            if left and left <= now and attempts < _ATTEMPTS:
                 logger.bind(action="run-missed", ucm=ucm).info("The run of {} was missed, or not done; making up for it", utc(left))
                 start = rule.start(now)
-                self._save(ucm, rule.following(now))  # should the service die of it, it is not tried at every start
+                self._save(ucm, left, attempts + 1)
             else:
+                if left and left <= now:
+                    log = logger.bind(action="run-given-up", ucm=ucm)
+                    log.warning("The run of {} was begun {} times and ended with the service each time", utc(left), attempts)
+                    rule.base = rule.following(now)
                 start = rule.start(rule.base)
                 self._save(ucm, rule.base)
                 logger.bind(action="next-run", ucm=ucm).info("The next run is at {}", utc(start))
@@ -129,17 +135,18 @@ class Schedule:
     async def _begin(self, ucm: str) -> None:
         self._ask(Task(Kind.RUN, ucm, Trigger.SCHEDULE))
 
-    def _save(self, ucm: str, base: datetime) -> None:
+    def _save(self, ucm: str, base: datetime, attempts: int = 0) -> None:
+        kept = {"rule": self._rules[ucm].text, "base": base.isoformat(), "attempts": attempts}
         try:
-            self._memory.set_meta(f"schedule:{ucm}", json.dumps({"rule": self._rules[ucm].text, "base": base.isoformat()}))
+            self._memory.set_meta(f"schedule:{ucm}", json.dumps(kept))
         except StorageError as error:
             logger.bind(action="schedule-not-saved", ucm=ucm).warning("The next run's time can't be kept: {}", error.message)
 
-    def _remembered(self, ucm: str, rule: Rule, now: datetime) -> datetime | None:
-        """The start that was next when it was written down; None under another rule, unless it is over already."""
+    def _remembered(self, ucm: str, rule: Rule, now: datetime) -> tuple[datetime | None, int]:
+        """The start that was next when it was written down, and how often it was made up for. No other rule's, unless it is over."""
         try:
             found: Mapping[str, Any] = json.loads(self._memory.get_meta(f"schedule:{ucm}") or "{}")
-            base = datetime.fromisoformat(found["base"]).astimezone(UTC)
+            base, attempts = datetime.fromisoformat(found["base"]).astimezone(UTC), int(found.get("attempts", 0))
         except (ValueError, KeyError, TypeError):
-            return None
-        return base if found.get("rule") == rule.text or base <= now else None
+            return None, 0
+        return (base, attempts) if found.get("rule") == rule.text or base <= now else (None, 0)

@@ -127,7 +127,17 @@ def test_next_time_survives_a_restart_and_what_was_missed_is_made_up_once(office
     place = office(office={"cron": "0 3 * * *"})
     assert place.restarted(NOON + timedelta(hours=2)) == []
     assert place.restarted(NOON + timedelta(hours=16)) == ["04:00"]
+    place.done()
     assert place.restarted(NOON + timedelta(hours=17)) == []
+
+
+def test_made_up_run_that_ends_with_the_service_is_tried_once_more(office):
+    place = office(office={"cron": "0 3 * * *"})
+    assert place.restarted(NOON + timedelta(hours=16)) == ["04:00"]
+    assert place.restarted(NOON + timedelta(hours=17)) == ["05:00"]
+    assert place.restarted(NOON + timedelta(hours=18)) == []
+    assert place.schedule.next_run("office") == NOON + timedelta(hours=39)
+    assert place.restarted(NOON + timedelta(hours=40)) == ["04:00"]
 
 
 def test_run_that_a_stop_broke_off_is_made_up_for_and_one_that_ended_is_not(office):
