@@ -46,10 +46,11 @@ async def sign_in(
         refused = _form(request, next, error.detail, 429)
         refused.headers.update(error.headers or {})
         return refused
-    note = service_of(request).catalog.note_audit
-    await in_thread(note, f"{address_of(request)} (page)", "signed-in" if right else "sign-in-refused", None, "")
+    somebody, catalog = f"{address_of(request)} (page)", service_of(request).catalog
     if not right:
+        await in_thread(catalog.note_refusal, somebody, "sign-in-refused")
         return _form(request, next, "This is not the token.", 401)
+    await in_thread(catalog.note_audit, somebody, "signed-in")
     secret, _ = gate.begin()
     response = redirect(_ours(next))
     _set_cookie(request, response, "session", secret)

@@ -264,7 +264,7 @@ backfill_slices = Table(
     UniqueConstraint("backfill_id", "since"),
 )
 
-#: Who did what in the admin service; rows are only added.
+#: Who did what in the admin service; rows are only added, and those of refused sign-ins counted up.
 audit = Table(
     "audit",
     metadata,

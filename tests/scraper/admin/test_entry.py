@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 
 
 def hidden(page, name):
@@ -69,7 +71,26 @@ def test_thousand_wrong_tokens_do_not_end_a_session_nor_a_bearer_elsewhere(make_
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert admin.client.get("/").status_code == 200
-    assert len(admin.catalog.audit_entries(100)) < 20
+    refusals = [one for one in admin.catalog.audit_entries(100) if one.action == "sign-in-refused"]
+    assert len(refusals) <= 2  # an hour may have passed meanwhile
+    assert refusals[-1].detail.endswith(" times")
+
+
+def test_refused_sign_ins_take_one_row_an_hour_and_address(admin):
+    before = len(admin.catalog.audit_entries(100))
+    for hour in (9, 10):
+        for minute in range(3):
+            with time_machine.travel(datetime(2026, 6, 1, hour, minute, tzinfo=UTC), tick=False):
+                admin.catalog.note_refusal("192.0.2.1 (page)", "sign-in-refused")
+                admin.catalog.note_audit("192.0.2.1 (page)", "signed-in")
+    admin.catalog.note_refusal("192.0.2.2 (page)", "sign-in-refused")
+    noted = admin.catalog.audit_entries(100)[: -before or None]
+    assert sorted((one.who, one.detail) for one in noted if one.action == "sign-in-refused") == [
+        ("192.0.2.1 (page)", "3 times"),
+        ("192.0.2.1 (page)", "3 times"),
+        ("192.0.2.2 (page)", ""),
+    ]
+    assert sum(one.action == "signed-in" for one in noted) >= 6
 
 
 def test_wrong_bearer_waits_as_well(admin):
