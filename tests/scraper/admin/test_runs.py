@@ -201,6 +201,37 @@ def test_log_outlives_the_service_and_is_bounded(admin, tmp_path):
     assert logs.lines("0" * 32) == []
 
 
+def test_log_lies_in_its_file_while_the_job_runs(admin, tmp_path, monkeypatch):
+    task = Task(Kind.RUN, "office", Trigger.MANUAL)
+    admin.dispatch.ask(task)
+
+    async def events():
+        yield log(task, "so far")
+        await asyncio.Event().wait()
+
+    async def read_beside():
+        keeping = asyncio.ensure_future(RunLogs(tmp_path).keep(admin.service))
+        for _ in range(600):
+            if lines := RunLogs(tmp_path).lines(task.id):
+                break
+            await asyncio.sleep(0.05)
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        return lines
+
+    monkeypatch.setattr(admin.dispatch, "events", events)
+    assert [line.message for line in asyncio.run(read_beside())] == ["so far"]
+
+
+def test_log_that_a_crash_tore_is_shown_up_to_there(admin, tmp_path):
+    task = Task(Kind.RUN, "office", Trigger.MANUAL)
+    admin.dispatch.ask(task)
+    kept(admin, tmp_path, [log(task, "one"), log(task, "two")])
+    with (tmp_path / f"{task.id}.jsonl").open("a") as file:
+        file.write('{"time": "2026-')
+    assert [line.message for line in RunLogs(tmp_path).lines(task.id)] == ["one", "two"]
+
+
 def test_only_the_newest_logs_are_kept_and_none_of_what_comes_all_the_time(admin, tmp_path):
     tasks = [Task(Kind.RUN, "office", Trigger.MANUAL, id=f"{number:032x}") for number in range(KEPT + 3)]
     tasks.append(Task(Kind.KEEP_ALIVE, "office", Trigger.SCHEDULE))
