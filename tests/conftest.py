@@ -1,10 +1,17 @@
-"""Shared by all tests: a browser where one is needed, installed where it is missing (as the README's test command promises)."""
+"""Shared by all tests: a browser where one is needed, installed where it is missing (as the README's test command promises); databases."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scraper.webui.browser import ensure_browser
+
+sys.path.insert(0, str(Path(__file__).parent))
+from postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +24,20 @@ def installed_browser() -> None:
 def _browser_where_needed(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("browser"):
         request.getfixturevalue("installed_browser")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one a test process; a test that stops it takes one of its own."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database on a real PostgreSQL."""
+    url = postgres_server.fresh()
+    yield url
+    postgres_server.drop(url)
