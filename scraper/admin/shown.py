@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,21 @@ def moment(value: datetime | str | None) -> Markup:
         return Markup('<span class="dim">never</span>')
     when = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(when.strftime("%Y-%m-%dT%H:%M:%SZ"), when.strftime("%Y-%m-%d %H:%M"))
+
+
+def clock(value: str, before: str = "") -> Markup:
+    """A log line's time of day as a ``<time>`` like :func:`moment`'s, after its date where the line ``before`` is of another."""
+    when, last = _read(value), _read(before)
+    if when is None:
+        return escape(value)
+    date = "" if last and last.date() == when.date() else f"{when:%Y-%m-%d} UTC\n"
+    return Markup('<time class="clock" datetime="{}">{}{}</time>').format(f"{when:%Y-%m-%dT%H:%M:%SZ}", date, f"{when:%H:%M:%S}")
+
+
+def _read(text: str) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).astimezone(UTC)
+    return None
 
 
 def ago(value: datetime | str | None, now: datetime) -> str:
@@ -93,6 +109,7 @@ def prose(sentence: str) -> Markup:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
+    "clock": clock,
     "ago": ago,
     "utc": utc_text,
     "prose": prose,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,7 +18,7 @@ from scraper.webui.browser import find_browser
 pytestmark = pytest.mark.browser
 
 TOKEN = "a-token-for-tests-0123456789"
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "timezone_id": "Asia/Tokyo"}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True}
 #: Where a developer's eye wants pictures of what the test saw.
 PICTURES = os.environ.get("UCM_TEST_PICTURES")
@@ -76,11 +78,13 @@ def test_person_signs_in_starts_a_run_watches_it_and_sees_its_report(office, ser
         expect(page.locator("#recordings")).not_to_have_text("0", timeout=15_000)
         expect(page.locator("#log")).to_contain_text("Job started")
         assert page.evaluate("window.here"), "it was watched, not loaded again"
+        shows_the_visitors_time(page)
         desk.look("run-live")
         expect(page.locator("h1 .badge")).to_have_text("complete", timeout=60_000)
         expect(page.locator("main")).to_contain_text("30 of 30 recordings archived")
         expect(page.locator("#log")).to_contain_text("Job complete: 30 new")
         assert place.all_is_exact()
+        shows_the_visitors_time(page)
         desk.look("run-report")
 
         page.get_by_role("button", name="Dry run").click()
@@ -88,6 +92,14 @@ def test_person_signs_in_starts_a_run_watches_it_and_sees_its_report(office, ser
         shows_coverage(desk)
         shows_it_on_a_phone(Visitor(chromium, address, **PHONE))
         assert desk.has_no_complaints(), desk.complaints
+
+
+def shows_the_visitors_time(page: Page) -> None:
+    """In the log: the date once, then the time of day."""
+    first, *others = page.locator("#log time").all()[:5]
+    when = datetime.fromisoformat(first.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Tokyo"))
+    assert first.text_content() == f"{when:%b} {when.day}, {when.year}\n{when:%H:%M:%S}"
+    assert [len(one.text_content()) for one in others] == [8] * len(others)
 
 
 def shows_coverage(visitor: Visitor) -> None:

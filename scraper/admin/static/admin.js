@@ -3,6 +3,7 @@
 "use strict";
 
 const admin = {
+  loggedOn: "", // the day of the log's last line
   csrf: document.querySelector('meta[name="csrf-token"]').content,
 
   // Ask the JSON API; gives the answer's object, throws an Error with its sentence.
@@ -17,13 +18,19 @@ const admin = {
     return found;
   },
 
-  // Show the times inside `root` in the visitor's own zone.
+  // Show the times inside `root` in the visitor's own zone; those of a log's lines by their clock, the date where it changes.
   localTimes(root = document) {
     const form = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const days = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+    const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
     for (const time of root.querySelectorAll("time[datetime]")) {
       const when = new Date(time.dateTime);
       if (Number.isNaN(when.getTime())) continue;
-      time.textContent = form.format(when);
+      if (time.classList.contains("clock")) {
+        const day = days.format(when);
+        time.textContent = (day === admin.loggedOn ? "" : `${day}\n`) + clock.format(when);
+        admin.loggedOn = day;
+      } else time.textContent = form.format(when);
       time.title = `${time.dateTime.replace("T", " ").replace("Z", "")} UTC`;
     }
   },

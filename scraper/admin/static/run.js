@@ -29,8 +29,12 @@
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 5;
     const span = document.createElement("span");
     span.className = level;
-    span.textContent = `${String(time).slice(11, 19)} ${String(level).padEnd(7)} ${message}`;
+    const clock = document.createElement("time");
+    clock.className = "clock";
+    clock.dateTime = time;
+    span.append(clock, ` ${String(level).padEnd(7)} ${message}`);
     log.append(span, "\n");
+    admin.localTimes(span);
     while (log.childNodes.length > 2 * MOST_LINES) log.firstChild.remove();
     if (atEnd) log.scrollTop = log.scrollHeight;
   }

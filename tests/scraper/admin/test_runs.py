@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
@@ -199,6 +200,22 @@ def test_log_outlives_the_service_and_is_bounded(admin, tmp_path):
     assert (len(lines), lines[0].message, lines[-1].message) == (LINES, "line 5\n…", f"line {LINES + 4}\n…")
     assert (tmp_path / "logs" / f"{task.id}.jsonl").stat().st_mode & 0o777 == 0o600
     assert logs.lines("0" * 32) == []
+
+
+def test_log_says_the_date_where_it_changes(admin):
+    report = run(admin)
+    lines = [{"time": f"2026-02-{when}+00:00", "level": "info", "message": "x"} for when in ("06T23:59:58", "06T23:59:59", "07T00:00:01")]
+    lines.append({"time": "<b>", "level": "info", "message": "x"})
+    folder = admin.service.settings.data_dir / "admin" / "logs"
+    folder.mkdir(parents=True)
+    (folder / f"{report.run_id}.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    page = admin.client.get(f"/runs/{report.run_id}").text
+    assert re.findall(r'<time class="clock"[^>]*>([^<]*)<', page) == [
+        "2026-02-06 UTC\n23:59:58",
+        "23:59:59",
+        "2026-02-07 UTC\n00:00:01",
+    ]
+    assert "&lt;b&gt;" in page
 
 
 def test_log_lies_in_its_file_while_the_job_runs(admin, tmp_path, monkeypatch):
