@@ -6,6 +6,7 @@ from scraper.catalog.calibrations import Calibrations, CalibrationTry
 from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, StoredCall
 from scraper.catalog.coverage import CoverageByDay, DayCoverage
 from scraper.catalog.database import Database
+from scraper.catalog.deliveries import Deliveries, Delivery, KnownSink, SinkCounts
 from scraper.catalog.gap_pages import GapPages
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
@@ -15,6 +16,7 @@ from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.replacements import Replacements
 from scraper.catalog.runs import Run, Runs, RunSummary
 from scraper.catalog.search import Search
+from scraper.catalog.transcripts import Transcript, Transcripts
 from scraper.catalog.watching import Watching
 
 __all__ = [
@@ -27,8 +29,10 @@ __all__ = [
     "CallSource",
     "Catalog",
     "DayCoverage",
+    "Delivery",
     "Direction",
     "InventoryRow",
+    "KnownSink",
     "ListedRow",
     "NamedFile",
     "Notice",
@@ -36,9 +40,11 @@ __all__ = [
     "Recording",
     "Run",
     "RunSummary",
+    "SinkCounts",
     "SliceState",
     "StoredCall",
     "Totals",
+    "Transcript",
 ]
 
 
@@ -53,6 +59,8 @@ class Catalog(
     Inventory,
     Calibrations,
     Replacements,
+    Deliveries,
+    Transcripts,
     BackfillRecords,
     Watching,
     Notices,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
+from scraper.catalog.outbox import hand_on, queue_announced
 from scraper.catalog.schema import gaps, recordings
 from scraper.models import GapReason, Identity, RecordingClass, Source
 
@@ -20,7 +21,8 @@ class Recording:
     """One stored file. Sizes in bytes, ``frames`` per channel, hashes as hex, ``path`` and ``original_path`` relative to the store.
 
     ``suffix`` is empty for the first bytes seen under this identity, else the first 8 hex digits of the file's hash. The audio fields are
-    None where the file was stored as it came.
+    None where the file was stored as it came. ``format`` is ``flac`` or ``opus``; None: WAV, or as it came. ``wav_sha256``: of the WAV
+    file that the recorded samples make, where they are stored as FLAC or Opus.
     """
 
     identity: Identity
@@ -44,7 +46,14 @@ class Recording:
     run_id: str
     stored_at: str = ""
     call_time: str | None = None
+    format: str | None = None
+    wav_sha256: str | None = None
     id: int = 0
+
+    @property
+    def sound_sha256(self) -> str:
+        """The same for the same samples, whatever format they are stored in."""
+        return self.wav_sha256 or self.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +126,13 @@ class Recordings(Database):
     def promote(self, ucm: str) -> None:
         """All that was announced for this UCM is in place: it is archived, in one transaction.
 
-        The open gaps of recordings whose first version it is are closed; another version leaves the first one in doubt. The caller holds
-        the UCM's lock, so that nobody else announces.
+        The open gaps of recordings whose first version it is are closed; another version leaves the first one in doubt. What sinks are to
+        be told of it is queued with it. The caller holds the UCM's lock, so that nobody else announces.
         """
         when = now()
         with self.transaction() as connection:
             connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
+            queue_announced(connection, ucm, when)
             connection.execute(_PROMOTE, {"of_ucm": ucm, "at": when})
 
     def exchange(self, first: Recording, other: Recording | None) -> None:
@@ -135,6 +145,8 @@ class Recordings(Database):
         with self.transaction() as connection:
             for values, identifier in changes:
                 connection.execute(recordings.update().where(recordings.c.id == identifier).values(**values))
+            if other:
+                hand_on(connection, other.id, first.id)
 
     def forget(self, recording: Recording) -> None:
         """A stored version whose file is lost is no version any more."""

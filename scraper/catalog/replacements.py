@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from scraper.catalog.database import Database
+from scraper.catalog.database import Database, now
+from scraper.catalog.outbox import queue_replaced
 from scraper.catalog.recordings import Recording, recording_of
 from scraper.catalog.schema import recordings, replacements
 
@@ -27,9 +28,9 @@ class Replacements(Database):
         """Recordings as they are to become, their replacement neither made nor withdrawn yet."""
         query = select(recordings).join(replacements).where(recordings.c.ucm == ucm)
         with self.reading() as connection:
-            now = [recording_of(row) for row in connection.execute(query).mappings()]
+            present = [recording_of(row) for row in connection.execute(query).mappings()]
             then = {row["recording_id"]: row for row in connection.execute(select(replacements)).mappings()}
-        return [replace(one, **{name: then[one.id][name] for name in _CHANGED}) for one in now]
+        return [replace(one, **{name: then[one.id][name] for name in _CHANGED}) for one in present]
 
     def finish_replacement(self, identifier: int) -> None:
         """The new file is in place: the recording is what was announced, in one transaction."""
@@ -38,6 +39,7 @@ class Replacements(Database):
             values = {name: row[name] for name in _CHANGED}
             connection.execute(recordings.update().where(recordings.c.id == identifier).values(**values))
             connection.execute(replacements.delete().where(replacements.c.recording_id == identifier))
+            queue_replaced(connection, identifier, now())
 
     def withdraw_replacement(self, identifier: int) -> None:
         """The new file never came into place."""

@@ -1,0 +1,104 @@
+"""The outbox's own rules: who is told of a recording, in the transaction that changes it, and which delivery may go.
+
+Deliveries belong to a recording's first version, and follow it where another one takes its place: what a recording is called by is told
+in the order in which it happened, whatever its bytes are by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal, select
+
+from scraper.catalog.schema import deliveries, recordings, sink_ucms, sinks, transcripts
+from scraper.models import utc
+
+#: After so many failed attempts of one sink the others that come after it wait no longer for it.
+PATIENCE = 3
+
+HELD, WAITING, PARKED, DELIVERED = "held", "waiting", "parked", "delivered"
+OPEN = (HELD, WAITING, PARKED)
+
+
+class Owed(NamedTuple):
+    """A delivery that is not done, as far as the order is concerned."""
+
+    id: int
+    recording_id: int
+    sink: str
+    state: str
+    attempts: int
+
+
+def may_go(owed: Sequence[Owed]) -> list[int]:
+    """Those held of one recording's deliveries, ``owed`` in their order, that need wait no longer for the ones before them.
+
+    A sink's own keep their order, come what may. Of another sink's one that keeps failing, or is parked, holds nobody up.
+    """
+    return [
+        one.id
+        for number, one in enumerate(owed)
+        if one.state == HELD
+        and all(before.sink != one.sink and (before.state == PARKED or before.attempts >= PATIENCE) for before in owed[:number])
+    ]
+
+
+def queue_announced(connection: Connection, ucm: str, at: str) -> None:
+    """Queue what is just becoming archived of this UCM, for each sink. Recordings' first versions only: others are kept beside them."""
+    if connection.execute(_QUEUE_ANNOUNCED, {"of_ucm": ucm, "at": at}).rowcount > 0:
+        release(connection, connection.scalars(_ANNOUNCED, {"of_ucm": ucm}).all())
+
+
+def queue_replaced(connection: Connection, recording_id: int, at: str) -> None:
+    """Queue that a stored file's bytes changed."""
+    if connection.execute(_QUEUE_REPLACED, {"of_recording": recording_id, "at": at}).rowcount > 0:
+        release(connection, [recording_id])
+
+
+def hand_on(connection: Connection, old: int, new: int) -> None:
+    """Another version becomes the recording's first one: what is owed and was told of the old one, and was made of it, is the new one's."""
+    for table in (deliveries, transcripts):
+        connection.execute(table.update().where(table.c.recording_id == old).values(recording_id=new))
+
+
+def release(connection: Connection, recording_ids: Iterable[int]) -> None:
+    """Let go what need not be held any more of these recordings' deliveries."""
+    columns = (deliveries.c.id, deliveries.c.recording_id, deliveries.c.sink, deliveries.c.state, deliveries.c.attempts)
+    query = select(*columns).where(deliveries.c.recording_id.in_(list(recording_ids)), deliveries.c.state.in_(OPEN))
+    rows = [Owed(*row) for row in connection.execute(query.order_by(deliveries.c.recording_id, deliveries.c.id))]
+    free = [number for _, group in groupby(rows, key=lambda row: row.recording_id) for number in may_go(list(group))]
+    if free:
+        connection.execute(deliveries.update().where(deliveries.c.id.in_(free)).values(state=WAITING, at=utc(clock(connection))))
+
+
+def clock(connection: Connection) -> datetime:
+    """This moment by the database's clock, aware: those of several machines may be hours apart."""
+    found = connection.scalar(select(func.now()))
+    assert isinstance(found, datetime)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def queueing(condition: ColumnElement[bool], event: ColumnElement[str]) -> Any:
+    """The statement that queues ``event`` for the first versions of recordings that match, for each sink that wants their UCM's."""
+    wanted = sink_ucms.c.ucm.in_(("", recordings.c.ucm))
+    columns: tuple[Any, ...] = (sinks.c.name, recordings.c.id, event, literal(HELD), literal(""), literal(0), bindparam("at"), literal(""))
+    found = select(*columns).select_from(sink_ucms.join(sinks)).join(recordings, wanted)
+    return deliveries.insert().from_select(
+        ["sink", "recording_id", "event", "state", "at", "attempts", "queued_at", "detail"],
+        found.where(recordings.c.suffix == "", condition).order_by(recordings.c.id, sinks.c.position),
+    )
+
+
+def _was_told() -> ColumnElement[bool]:
+    same = and_(deliveries.c.recording_id == recordings.c.id, deliveries.c.sink == sinks.c.name)
+    return select(deliveries.c.id).where(same).correlate(recordings, sinks).exists()
+
+
+# Built once: building a statement costs more than running it.
+_IS_ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
+_ANNOUNCED = select(recordings.c.id).where(_IS_ANNOUNCED, recordings.c.suffix == "")
+_QUEUE_ANNOUNCED = queueing(_IS_ANNOUNCED, case((_was_told(), "replaced"), else_="archived"))
+_QUEUE_REPLACED = queueing(recordings.c.id == bindparam("of_recording"), literal("replaced"))
