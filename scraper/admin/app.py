@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from scraper.admin.gate import Gate, token_of
 from scraper.admin.pages import STATIC, render
 from scraper.admin.run_log import RunLogs
 from scraper.errors import ScraperError
+from scraper.service.duties import without_end
 
 if TYPE_CHECKING:
     from scraper.service.service import Service
@@ -59,7 +61,8 @@ def create_app(service: Service) -> FastAPI:
 
 @asynccontextmanager
 async def _with_background(app: FastAPI) -> AsyncIterator[None]:
-    works = [asyncio.ensure_future(topic.background(app)) for topic in TOPICS if hasattr(topic, "background")]
+    duties = [partial(topic.background, app) for topic in TOPICS if hasattr(topic, "background")]
+    works = [asyncio.ensure_future(without_end(duty)) for duty in duties]
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from scraper.budget import FEWEST_FOR_PERSON, PBX_LIMIT, known_budget
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.errors import ExitCode
 from scraper.models import Trigger
+from scraper.service.duties import Aside
 from scraper.service.task import Kind, Stage, Task, TaskState
 from scraper.threads import in_thread
 
@@ -106,7 +107,7 @@ class Views:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._views: dict[str, _View] = {}
-        self._watching: set[asyncio.Task[None]] = set()
+        self._aside = Aside()
 
     def current(self, ucm: str) -> TaskState | None:
         """The view that waits for its turn, or is open."""
@@ -134,9 +135,7 @@ class Views:
         self._views[ucm] = _View(somebody.session, somebody, risks_last)
         state = self._service.dispatch.ask(Task(Kind.LOGIN, ucm, Trigger.MANUAL))
         await in_thread(self._service.catalog.note_audit, str(somebody), "sign-in-by-hand-opened", ucm, "")
-        watching = asyncio.create_task(self._note_end(state, somebody))
-        self._watching.add(watching)
-        watching.add_done_callback(self._watching.discard)
+        self._aside.do(self._note_end(state, somebody))
 
     def close(self, ucm: str) -> None:
         """End the current view, if there is one."""

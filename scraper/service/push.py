@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from loguru import logger
@@ -20,6 +21,7 @@ from scraper.catalog import Catalog
 from scraper.cdr import Call, CallFile
 from scraper.errors import ExitCode, StorageError
 from scraper.models import Identity, Trigger, class_of
+from scraper.service.duties import without_end
 from scraper.service.task import Dispatch, Kind, Stage, Task
 from scraper.settings import Settings
 
@@ -142,7 +144,7 @@ class Pushes:
         """Have what is pushed fetched, until cancelled; begins with what a service that ended left."""
         async with asyncio.TaskGroup() as group:
             for ucm in self._lines:
-                group.create_task(self._follow(ucm))
+                group.create_task(without_end(partial(self._follow, ucm)))
 
     def _add(self, ucm: str, files: Iterable[CallFile]) -> None:
         paths = [f"{file.month}/{file.name}" if file.month else file.name for file in files]

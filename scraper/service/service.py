@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from loguru import logger
 
@@ -17,6 +16,7 @@ from scraper.errors import Busy, StorageError
 from scraper.lock import is_free, job_lock
 from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
+from scraper.service.duties import Aside, without_end
 from scraper.service.health import Health
 from scraper.service.keep_alive import KeepAlive
 from scraper.service.process import ChildProcess, home_of
@@ -29,9 +29,6 @@ from scraper.threads import in_thread
 
 #: How often it is looked whether a backfill can go on, in seconds, beyond when one is asked to.
 _BACKFILL_SECONDS = 60.0
-
-#: How long a duty that failed rests, in seconds.
-_REST_SECONDS = 60.0
 
 Ended = Callable[[TaskState], None]
 
@@ -64,7 +61,7 @@ class Service:
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
         self._told: list[Ended] = [self.sessions.ended]
-        self._going_on: set[asyncio.Future[None]] = set()
+        self._aside = Aside()
 
     def when_ended(self, told: Ended) -> None:
         """Tell ``told`` of every task that ends, in the event loop; it returns at once."""
@@ -83,7 +80,7 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 for duty in duties:
-                    group.create_task(_without_end(duty))
+                    group.create_task(without_end(duty))
         finally:
             self.stopping = True
             await self.dispatch.close()
@@ -95,11 +92,11 @@ class Service:
         task, reported = state.task, "schema" in (state.result or {})
         if not self.stopping:  # what a stop of the service broke off is made up at its next start
             if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
-                self._aside(self.schedule.done(task.ucm))
+                self._aside.do(self.schedule.done(task.ucm))
             if reported or task.kind is not Kind.BACKFILL:  # what died of a full disk or a broken configuration would at once do so again
                 self._backfills_wanted.set()
         if not reported:
-            self._aside(in_thread(self._give_up_runs, task.ucm))
+            self._aside.do(in_thread(self._give_up_runs, task.ucm))
         for told in self._told:
             try:
                 told(state)
@@ -113,11 +110,6 @@ class Service:
                 self.catalog.give_up_runs(ucm)
         except StorageError as error:
             logger.bind(action="runs-not-given-up", ucm=ucm).warning("The catalog can't be written: {}", error.message)
-
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._going_on.add(task)
-        task.add_done_callback(self._going_on.discard)
 
     async def _keep_backfills_going(self) -> None:
         """Ask for each backfill's next slice once the last has ended, unless it rests."""
@@ -147,15 +139,3 @@ class Service:
                 continue
             if await in_thread(must_stop, self.catalog, backfill, self.clock(), self.settings):
                 self.dispatch.stop(state.task.id)
-
-
-async def _without_end(duty: Callable[[], Awaitable[None]]) -> None:
-    """Do a duty until cancelled. One that fails, which none should, is begun anew after a while: the others go on."""
-    while True:
-        try:
-            await duty()
-        except Exception as error:  # noqa: BLE001 -- a duty's own boundary
-            logger.bind(action="duty-failed").opt(exception=error).error(
-                "Something failed that should not; trying again in {:.0f} s", _REST_SECONDS
-            )
-        await asyncio.sleep(_REST_SECONDS)
