@@ -45,15 +45,23 @@ class _Privacy:
     def hide(self, secret: str) -> None:
         """Replace ``secret`` from now on, also where it stands quoted in a URL or in JSON."""
         forms = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]} - {""}
-        self._secrets |= forms
-        longest_first = sorted(self._secrets, key=len, reverse=True)
-        self._pattern = re.compile("|".join(_as_pattern(form) for form in longest_first)) if longest_first else None
+        if not forms <= self._secrets:
+            self._secrets |= forms
+            self._pattern = None
 
     def scrub(self, text: str) -> str:
         """``text`` without secrets, and without numbers unless they were asked for."""
-        if self._pattern:
-            text = self._pattern.sub(HIDDEN, text)
+        if self._secrets:
+            text = self._hiding().sub(HIDDEN, text)
         return text if self.numbers else mask(text)
+
+    def _hiding(self) -> re.Pattern[str]:
+        """Made when it is first needed: hundreds of UCMs have a thousand secrets, and each would make it anew."""
+        pattern = self._pattern
+        if pattern is None:
+            longest_first = sorted(self._secrets, key=len, reverse=True)
+            self._pattern = pattern = re.compile("|".join(_as_pattern(form) for form in longest_first))
+        return pattern
 
 
 def _as_pattern(form: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
 
 from scraper.settings import checks
 
-Origin = Literal["default", "file", "environment", "flag"]
+#: Where a value comes from: ``default``, ``file``, ``environment``, ``flag``, or the path of an included file.
+Origin = str
 
 
 def empty_if_null(value: Any) -> Any:

@@ -14,6 +14,7 @@ from scraper.errors import ConfigError
 from scraper.settings.base import Origin
 from scraper.settings.expand import Unexpandable, expand
 from scraper.settings.file import read_dotenv, read_text, read_yaml
+from scraper.settings.include import included, with_paths_from
 from scraper.settings.model import Settings
 from scraper.settings.problems import Path, Problem, error_of, from_validation, kind_below, model_at
 from scraper.settings.simple import SECRETS, VARIABLES, default_ucm
@@ -33,6 +34,8 @@ class _Layers:
     problems: list[Problem] = field(default_factory=list)
     #: Whether a secret that can't be had is a problem.
     secrets: bool = True
+    #: By a UCM's name in lower case: the file that it stands in, as problems call it.
+    homes: dict[str, str] = field(default_factory=dict)
 
     def put(self, path: Path, value: Any, origin: Origin) -> None:
         """Set one value; a mapping is merged key by key."""
@@ -66,6 +69,8 @@ def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, 
     if file:
         environ = {**read_dotenv(file.parent / ".env"), **environ}
         _put_file(layers, file, environ)
+        _put_environment(layers, {name: value for name, value in environ.items() if name.upper() == f"{PREFIX}INCLUDE"})
+        _put_included(layers, file, environ)
     elif ucm := default_ucm(environ, layers.problems):
         layers.put(("ucms", "default"), ucm, "environment")
     if not secrets:
@@ -93,6 +98,39 @@ def _put_file(layers: _Layers, file: FilePath, environ: Mapping[str, str]) -> No
         raise ConfigError(f"{file} holds itself, or is nested too deeply.") from None
     for key, value in expanded.items():
         layers.put((key,), value, "file")
+
+
+def _put_included(layers: _Layers, main: FilePath, environ: Mapping[str, str]) -> None:
+    """The UCMs of the files that ``include`` names."""
+    base, usual = main.parent.absolute(), Settings.model_fields["include"].get_default()
+    ucms = layers.raw.get("ucms")
+    layers.homes = {name.lower(): main.name for name in ucms} if isinstance(ucms, Mapping) else {}
+    seen = set[FilePath]()
+    for pattern, files in included(layers.raw.get("include", usual), base):
+        if not files and pattern not in usual:
+            layers.problems.append(Problem(("include",), f"{pattern} fits no file"))
+        for file in files:
+            if file not in seen:
+                _put_one_included(layers, file, str(file.relative_to(base)) if file.is_relative_to(base) else str(file), environ)
+        seen.update(files)
+
+
+def _put_one_included(layers: _Layers, file: FilePath, shown: str, environ: Mapping[str, str]) -> None:
+    try:
+        found = read_yaml(read_text(file), shown)
+        sections = {name: with_paths_from(file.parent, _expanded(found[name], ("ucms", name), environ, layers)) for name in found}
+    except ConfigError as error:
+        layers.problems.append(Problem((), error.message.removesuffix(".")))
+        return
+    except RecursionError:
+        layers.problems.append(Problem((), "holds itself, or is nested too deeply", shown))
+        return
+    for name, section in sections.items():
+        home = layers.homes.setdefault(name.lower(), shown)
+        if home != shown:
+            layers.problems.append(Problem((name,), f"stands in {home} already", shown))
+        else:
+            layers.put(("ucms", name), section, shown)
 
 
 def _expanded(value: Any, path: Path, environ: Mapping[str, str], layers: _Layers) -> Any:
@@ -176,11 +214,18 @@ def _validated(layers: _Layers, file: FilePath | None) -> Settings:
     except ValidationError as error:
         complained = {problem.path for problem in layers.problems}
         found = [problem for problem in from_validation(error, Settings) if not _covered(problem.path, complained)]
-        raise error_of([*layers.problems, *_with_variables(found, layers.variables)], where) from None
+        raise error_of(_placed([*layers.problems, *_with_variables(found, layers.variables)], layers, file), where) from None
     if layers.problems:
-        raise error_of(layers.problems, where)
+        raise error_of(_placed(layers.problems, layers, file), where)
     settings._origins.update({".".join(path): origin for path, origin in layers.origins.items()})
     return settings
+
+
+def _placed(problems: list[Problem], layers: _Layers, main: FilePath | None) -> Iterator[Problem]:
+    """Problems of an included file name it, and the path in it."""
+    for problem in problems:
+        home = layers.homes.get(problem.path[1].lower()) if problem.path[:1] == ("ucms",) and len(problem.path) > 1 else None
+        yield problem if home is None or main is None or home == main.name else Problem(problem.path[1:], problem.sentence, home)
 
 
 def _covered(path: Path, complained: set[Path]) -> bool:

@@ -40,13 +40,14 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to correct; ``path`` is empty where it concerns the file as a whole."""
+    """One thing to correct; ``path`` is empty where it concerns the file as a whole. ``file``: the included one that it stands in."""
 
     path: Path
     sentence: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)}: {self.sentence}" if self.path else self.sentence
+        return ": ".join(filter(None, (self.file, ".".join(self.path), self.sentence)))
 
 
 def error_of(problems: Iterable[Problem], where: str) -> ConfigError:
