@@ -193,7 +193,7 @@ class Settings(Section):
     log: Annotated[Log, BeforeValidator(empty_if_null)] = Field(default=Log(), description="What is written to stderr.")
     include: Texts = Field(
         default=["ucms.d/*.yaml", "ucms.d/*.yml"],
-        description="Files with further UCMs, from this one's folder: each holds what would stand under ucms. Read at the start of a command or service.",
+        description="Files with further UCMs, from this one's folder: each holds what would stand under ucms. Read at the start.",
     )
     ucms: Annotated[dict[str, Ucm], AfterValidator(checks.ucm_names)] = Field(description="The PBXs, each under a name of your choice.")
 
