@@ -18,7 +18,7 @@ from converters.signature import MAX_BYTES, recognise, signature
 from converters.speech import windows
 from scraper.catalog import CalibrationTry, Catalog, Recording
 from scraper.models import Identity
-from scraper.originals import OriginalLost, original, stored_file, unproved_original
+from scraper.originals import OriginalLost, as_wav, original, unproved_original
 from scraper.quarantine import Quarantine
 from scraper.store import Store
 
@@ -146,7 +146,7 @@ class Calibration:
 
     def _learn_from_stored(self, form: _Form, as_riff: Recording) -> str | None:
         try:
-            with stored_file(self._store, as_riff) as riff:
+            with as_wav(self._store, as_riff) as riff:
                 return self._learn(form, riff)
         except OriginalLost:
             return None  # a later run may be able to read it

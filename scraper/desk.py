@@ -121,6 +121,7 @@ class Desk:
                 inside=inside,
                 progress=self.order.progress,
                 stop=self.order.stop,
+                format=self.order.settings.store.format,
             )
         )
 

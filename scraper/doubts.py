@@ -31,9 +31,9 @@ class Doubts:
     def __contains__(self, identity: Identity) -> bool:
         return identity in self._reasons
 
-    def bring(self, identity: Identity, sha256: str) -> None:
-        """The stream brought a copy of a recording in doubt, which is stored as a file with this hash (hex)."""
-        self._brought[identity] = sha256
+    def bring(self, identity: Identity, sound_sha256: str) -> None:
+        """The stream brought a copy of a recording in doubt, which is stored with this sound (:attr:`Recording.sound_sha256`)."""
+        self._brought[identity] = sound_sha256
 
     def settle(self, source: Source) -> list[str]:
         """The stream, which came by ``source``, was sound: let what it brought decide. Returns lines for the report.
@@ -45,7 +45,8 @@ class Doubts:
     def _settle(self, identity: Identity, source: Source) -> str | None:
         versions = self._catalog.find_recordings(identity)
         first = next((version for version in versions if not version.suffix), None)
-        came = next(version for version in versions if version.sha256 == self._brought[identity])
+        # The newest: an older one of the same sound is one that was lost, and couldn't be put back in its own format.
+        came = next(version for version in reversed(versions) if version.sound_sha256 == self._brought[identity])
         short = self._reasons[identity] is GapReason.TOO_SHORT
         if came is first:
             if short and first.source is source:  # the same way says the same again

@@ -159,7 +159,8 @@ class Filing:
         # What was found before packing still holds: nobody else files for this UCM.
         changed = parcel.versions is None or recording.identity in self._filed
         versions = self._catalog.find_recordings(recording.identity) if changed else parcel.versions or []
-        if same := next((version for version in versions if version.sha256 == recording.sha256), None):
+        same = next((version for version in versions if version.sound_sha256 == recording.sound_sha256), None)
+        if same is not None and self._can_stay(same, parcel):
             parcel.filed = Filed.ALREADY
             if parcel.doubted:
                 self._restore(parcel, same)
@@ -181,10 +182,14 @@ class Filing:
             parcel.note = f"{recording.identity.path}: stored as {place.path}, because its name is too long."
         return True
 
+    def _can_stay(self, same: Recording, parcel: Parcel) -> bool:
+        """Whether the file of the same sound is there, or can be put back: in another format the same sound has other bytes."""
+        return not parcel.doubted or same.sha256 == parcel.recording.sha256 or self._digest(same.path) == same.sha256
+
     def _restore(self, parcel: Parcel, lost: Recording) -> None:
         """Put a stored file back that is there no more, or has other bytes now, which are kept beside it; its original likewise."""
         parcel.seal()
-        wanted = [(parcel.file, lost.path, lost.sha256)]
+        wanted = [(parcel.file, lost.path, lost.sha256)] if lost.sha256 == parcel.recording.sha256 else []
         if parcel.original is not None and lost.original_path is not None and lost.source_sha256 == parcel.recording.source_sha256:
             wanted.append((parcel.original, lost.original_path, lost.source_sha256))
         for file, path, sha256 in wanted:
@@ -215,10 +220,11 @@ class Filing:
 
 def stored_name(recording: Recording) -> str:
     """The name of a recording's file: the PBX's own where that says truly what is in it."""
-    stem, extension = split_extension(recording.identity.name)
-    if recording.frames is None:
-        return f"{stem}.{recording.source_format}"
-    return recording.identity.name if extension.lower() == ".wav" else f"{recording.identity.name}.wav"
+    name, wanted = recording.identity.name, f".{recording.stored_as}"
+    stem, extension = split_extension(name)
+    if recording.frames is not None and extension.lower() == wanted:
+        return name
+    return f"{stem if recording.frames is None or extension.lower() == '.wav' else name}{wanted}"
 
 
 def set_aside(store: Store, path: str) -> None:

@@ -21,7 +21,7 @@ from scraper.filing import Filed, Filing, Parcel
 from scraper.hands import Hands
 from scraper.models import UNDATED, Gap, GapReason, Identity, Source, class_of, month_in_name
 from scraper.names import split_extension
-from scraper.packing import Packer
+from scraper.packing import Format, Packer
 from scraper.quarantine import Quarantine, Suspicion
 from scraper.store import Store
 
@@ -66,7 +66,7 @@ class IngestContext:
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
     :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
     archive's. ``inside``: whether a recording is wanted; others are left out. ``stop`` ends the ingest after the recordings in hand.
-    To ``options`` is added what calibration found of this UCM's GSFF.
+    To ``options`` is added what calibration found of this UCM's GSFF. ``format``: what decoded recordings are stored as.
     """
 
     ucm: str
@@ -83,6 +83,7 @@ class IngestContext:
     progress: IngestProgress = field(default_factory=_Unwatched)
     stop: threading.Event = field(default_factory=threading.Event)
     options: Options = field(default_factory=Options)
+    format: Format = "wav"
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
@@ -121,7 +122,7 @@ class Ingest:
         self.context = context
         self.outcome = Outcome()
         options = replace(context.options, known_layouts=context.catalog.known_layouts(context.ucm))
-        self._packer = Packer(context.store, options, context.source, context.run_id)
+        self._packer = Packer(context.store, options, context.source, context.run_id, context.format, context.work_dir)
         self._filing = Filing(context.catalog, context.store, context.ucm, self._note_filed)
         self._doubts = Doubts(context.catalog, context.store, {})
         self._new: list[Identity] = []
@@ -244,7 +245,7 @@ class Ingest:
             return None
         parcel.versions, parcel.doubted = versions, doubted
         if doubted:
-            self._doubts.bring(identity, parcel.recording.sha256)
+            self._doubts.bring(identity, parcel.recording.sound_sha256)
         return parcel
 
     def _quarantine(self, identity: Identity, source: Bytes, digest: str, suspicion: Suspicion) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from converters import wav
 from converters.interface import BLOCK_BYTES, Source
-from converters.wav import HEADER_BYTES
 from scraper.catalog import Recording
 from scraper.store import Store
 
@@ -18,7 +18,7 @@ class OriginalLost(Exception):
 
 
 class _Rebuilt:
-    """A header, what a file holds behind its own header, and a trailer, as one source."""
+    """A header, a file's samples, which begin at ``skipped``, and a trailer, as one source."""
 
     def __init__(self, file: BinaryIO, skipped: int, header: bytes, trailer: bytes) -> None:
         self._file, self._skipped = file, skipped
@@ -60,22 +60,37 @@ def _opened(store: Store, path: str) -> Iterator[BinaryIO]:
 @contextmanager
 def unproved_original(store: Store, recording: Recording) -> Iterator[Source]:
     """The original, unproved: enough to look at its beginning. Raises :class:`OriginalLost`."""
-    path = recording.original_path or recording.path
-    kept = recording.original_path is not None
-    if not kept and recording.source_header is None:
-        raise OriginalLost("its original was not kept")
-    with _opened(store, path) as file:
-        if kept:
+    if recording.original_path is not None:
+        with _opened(store, recording.original_path) as file:
             yield _Rebuilt(file, 0, b"", b"")
-        else:
-            yield _Rebuilt(file, HEADER_BYTES, recording.source_header or b"", recording.source_trailer or b"")
+    elif recording.source_header is not None:
+        with _samples(store, recording) as (file, skipped):
+            yield _Rebuilt(file, skipped, recording.source_header, recording.source_trailer or b"")
+    else:
+        raise OriginalLost("its original was not kept")
 
 
 @contextmanager
-def stored_file(store: Store, recording: Recording) -> Iterator[Source]:
-    """The stored file itself. Raises :class:`OriginalLost`."""
+def as_wav(store: Store, recording: Recording) -> Iterator[Source]:
+    """The canonical WAV file of what was recorded, whatever it is stored as. Raises :class:`OriginalLost`."""
+    if recording.format == "opus" or not (recording.frames and recording.sample_rate and recording.channels):
+        raise OriginalLost("its samples were not kept as they were recorded")
+    header = wav.header(recording.frames, recording.sample_rate, recording.channels)
+    with _samples(store, recording) as (file, skipped):
+        yield _Rebuilt(file, skipped, header, b"")
+
+
+@contextmanager
+def _samples(store: Store, recording: Recording) -> Iterator[tuple[BinaryIO, int]]:
+    """A stored file's samples, and the offset at which they begin."""
     with _opened(store, recording.path) as file:
-        yield _Rebuilt(file, 0, b"", b"")
+        if recording.format is None:
+            yield file, wav.HEADER_BYTES
+            return
+        from converters.compress import Decompressed
+
+        with Decompressed(file) as samples:
+            yield cast(BinaryIO, samples), 0
 
 
 @contextmanager

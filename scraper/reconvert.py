@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 from converters.interface import FileSource, Options, Undecodable
 from converters.signature import MAX_BYTES, recognise
@@ -17,7 +18,7 @@ from scraper.catalog import CalibrationTry, Catalog, OpenGap, Recording
 from scraper.filing import Filed, Filing, Parcel, recover
 from scraper.models import Identity, Source
 from scraper.originals import OriginalLost, original, sha256_of, unproved_original
-from scraper.packing import Packer
+from scraper.packing import Format, Packer
 from scraper.progress import NullProgress, Progress
 from scraper.quarantine import Quarantine
 from scraper.replacing import replace_conversion
@@ -76,9 +77,12 @@ class Reconverted:
 
 
 class Reconversion:
-    """One UCM's, whose lock the caller holds (to :meth:`preview`, nobody needs it). Raises :class:`~scraper.errors.StorageError`."""
+    """One UCM's, whose lock the caller holds (to :meth:`preview`, nobody needs it). Raises :class:`~scraper.errors.StorageError`.
 
-    def __init__(self, catalog: Catalog, store: Store, quarantine: Quarantine, ucm: str) -> None:
+    ``format``: what comes out of quarantine is stored as; what is stored keeps its own.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, quarantine: Quarantine, ucm: str, format: Format = "wav") -> None:
         self._catalog = catalog
         self._store = store
         self._quarantine = quarantine
@@ -86,7 +90,7 @@ class Reconversion:
         self._calibrations = catalog.calibrations(ucm)
         self._known = catalog.known_layouts(ucm)
         self._confirmed = {known.layout for known in self._known}
-        self._packer = Packer(store, Options(known_layouts=self._known), Source.BULK, uuid.uuid4().hex)
+        self._packer = Packer(store, Options(known_layouts=self._known), Source.BULK, uuid.uuid4().hex, format)
 
     def preview(self) -> Reconverted:
         """What :meth:`run` would do; changes nothing."""
@@ -166,9 +170,10 @@ class Reconversion:
         return Doubtful(gap.gap.identity, known.detail) if known.layout is None else Retry(gap)
 
     def _redo(self, recording: Recording, done: Reconverted) -> None:
+        packer = replace(self._packer, format=cast(Format, recording.format or "wav"))  # as its name says
         try:
             with original(self._store, recording) as source:
-                parcel = self._packer.pack(recording.identity, source, recording.source_sha256)
+                parcel = packer.pack(recording.identity, source, recording.source_sha256)
         except OriginalLost as error:
             done.doubtful.append(Doubtful(recording.identity, str(error)))
         except Undecodable as error:

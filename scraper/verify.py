@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from scraper.catalog import Catalog, Recording
 from scraper.models import Gap, GapReason, Identity
-from scraper.store import Store
+from scraper.store import BLOCK_BYTES, Store
 
 _THREADS = 4
 _AHEAD = 64
+#: A FLAC file up to this size is read once, for both of its hashes.
+_IN_MEMORY_BYTES = 8 << 20
 _DETAILS = {"missing": "its file is gone from the store", "changed": "its file in the store is not what was stored"}
 #: What can be done about each kind of harm.
 WHAT_NOW = {
@@ -50,8 +54,9 @@ class VerifyResult:
 def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: VerifyProgress | None = None) -> VerifyResult:
     """Read every archived file of one UCM, or of all, and compare it with its catalogued hash; kept originals as well.
 
-    A file that is not there is ``missing``, one with other bytes ``changed``, one that the system can't read ``unreadable``. Only reads,
-    with bounded memory. Raises :class:`~scraper.errors.StorageError` from the catalog.
+    A file that is not there is ``missing``, one with other bytes ``changed``, one that the system can't read ``unreadable``. FLAC is
+    decoded as well, and has to give the recorded samples; Opus lost these, so that only its own bytes are proved. Only reads, with
+    bounded memory. Raises :class:`~scraper.errors.StorageError` from the catalog.
     """
     result = VerifyResult()
     kinds: dict[str, Callable[[Identity], None]] = {
@@ -103,16 +108,43 @@ def _chunks(recordings: Iterable[Recording], size: int) -> Iterator[list[Recordi
 
 
 def _judge(store: Store, recording: Recording) -> str:
-    verdict = _compare(store, recording.path, recording.sha256)
+    verdict = _verdict(
+        lambda: _is_flac(store, recording) if recording.format == "flac" else store.digest(recording.path) == recording.sha256
+    )
     if verdict == "ok" and recording.original_path is not None:
-        return _compare(store, recording.original_path, recording.source_sha256)
+        original = recording.original_path
+        return _verdict(lambda: store.digest(original) == recording.source_sha256)
     return verdict
 
 
-def _compare(store: Store, path: str, sha256: str) -> str:
+def _verdict(holds: Callable[[], bool]) -> str:
     try:
-        return "ok" if store.digest(path) == sha256 else "changed"
+        return "ok" if holds() else "changed"
     except FileNotFoundError:
         return "missing"
     except OSError:
         return "unreadable"
+
+
+def _is_flac(store: Store, recording: Recording) -> bool:
+    """Whether a file has the stored bytes, and they decode to the recorded samples; read only once, unless it is large. Raises OSError."""
+    if recording.size > _IN_MEMORY_BYTES:
+        with store.open(recording.path) as file:
+            return store.digest(recording.path) == recording.sha256 and _sounds(file, recording)
+    with store.open(recording.path) as file:
+        data = b"".join(iter(lambda: file.read(BLOCK_BYTES), b""))
+    return hashlib.sha256(data).hexdigest() == recording.sha256 and _sounds(io.BytesIO(data), recording)
+
+
+def _sounds(file: BinaryIO, recording: Recording) -> bool:
+    from converters import wav
+    from converters.compress import Damaged, Decompressed
+
+    digest = hashlib.sha256(wav.header(recording.frames or 0, recording.sample_rate or 0, recording.channels or 0))
+    try:
+        with Decompressed(file) as samples:
+            while block := samples.read(BLOCK_BYTES):
+                digest.update(block)
+    except Damaged:
+        return False
+    return digest.hexdigest() == recording.wav_sha256

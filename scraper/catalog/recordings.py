@@ -21,7 +21,8 @@ class Recording:
     """One stored file. Sizes in bytes, ``frames`` per channel, hashes as hex, ``path`` and ``original_path`` relative to the store.
 
     ``suffix`` is empty for the first bytes seen under this identity, else the first 8 hex digits of the file's hash. The audio fields are
-    None where the file was stored as it came.
+    None where the file was stored as it came. ``format`` is ``flac`` or ``opus``; None: WAV, or as it came. ``wav_sha256``: of the WAV
+    file that the recorded samples make, where they are stored as FLAC or Opus.
     """
 
     identity: Identity
@@ -45,7 +46,19 @@ class Recording:
     run_id: str
     stored_at: str = ""
     call_time: str | None = None
+    format: str | None = None
+    wav_sha256: str | None = None
     id: int = 0
+
+    @property
+    def sound_sha256(self) -> str:
+        """The same for the same samples, whatever format they are stored in."""
+        return self.wav_sha256 or self.sha256
+
+    @property
+    def stored_as(self) -> str:
+        """What its file is: wav, flac, opus, or what it came as."""
+        return self.format or (self.source_format if self.frames is None else "wav")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ recordings = Table(
     Column("run_id", String, nullable=False),
     Column("stored_at", String, nullable=False),
     Column("call_time", String),
+    Column("format", String),  # 'flac' | 'opus'; null: WAV, or as it came
+    Column("wav_sha256", String),  # of the WAV file that these samples were recorded as, where they are stored as another
     UniqueConstraint("ucm", "class", "month", "name", "suffix"),
     Index(None, "state", "ucm"),
     Index(None, "path"),
@@ -224,6 +226,41 @@ replacements = Table(
     Column("source_header", LargeBinary),
     Column("source_trailer", LargeBinary),
     Column("original_path", String),
+    Column("format", String),
+    Column("wav_sha256", String),
+)
+
+#: What the manifests have still to tell: a row a recording that was archived, replaced or lost. Copied here: it may be gone by then.
+manifest_lines = Table(
+    "manifest_lines",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("ucm", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("recording_id", BigInteger, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("wav_sha256", String),
+    Column("size", BigInteger, nullable=False),
+    Column("frames", BigInteger),
+    Column("sample_rate", Integer),
+    Column("replaces", String),  # the hash that it had before
+    Column("gone", Integer, nullable=False),  # 1: its file was lost, and it is no recording of the archive any more
+    Index(None, "ucm", "id"),
+)
+
+#: The manifests written, each chained to its UCM's one before.
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("ucm", String, nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, …
+    Column("day", String, nullable=False),  # UTC, '2026-02-06'
+    Column("path", String, nullable=False),  # relative to the store
+    Column("sha256", String, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("written_at", String, nullable=False),
+    UniqueConstraint("ucm", "number"),
 )
 
 #: Windows of call times that somebody wants fetched. Dates are PBX local, ``until`` exclusive.

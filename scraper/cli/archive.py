@@ -124,7 +124,9 @@ def _row(recording: Recording, width: int) -> str:
     from scraper.report import size
 
     length = f"{_seconds(recording):,.1f} s" if recording.frames is not None else "-"
-    other = f"  (as {recording.path})" if not recording.path.endswith(f"/{recording.identity.name}") else ""
+    from scraper.filing import stored_name
+
+    other = f"  (as {recording.path})" if not recording.path.endswith(f"/{stored_name(recording)}") else ""
     return f"{recording.identity.ucm:<{width}}  {length:>10}  {size(recording.size):>9}  {recording.identity.path}{other}"
 
 
@@ -187,7 +189,9 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "stored": recording.path,
         "size": recording.size,
         "seconds": round(_seconds(recording), 3) if recording.frames is not None else None,
+        "format": recording.stored_as,
         "sha256": recording.sha256,
+        "wav_sha256": recording.sound_sha256 if recording.frames is not None else None,
         "source": recording.source.value,
         "layout": recording.layout,
         "confidence": recording.confidence,

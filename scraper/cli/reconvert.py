@@ -78,7 +78,7 @@ class _Work:
         from scraper.reconvert import Reconversion
 
         quarantine = Quarantine(self.settings.data_dir / "quarantine" / component(self.ucm))
-        reconversion = Reconversion(self.catalog, self.store, quarantine, self.ucm)
+        reconversion = Reconversion(self.catalog, self.store, quarantine, self.ucm, self.settings.store.format)
         if self.dry_run:
             return reconversion.preview()
         progress.phase("converting again")

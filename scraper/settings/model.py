@@ -26,8 +26,12 @@ class Store(Section):
     template: Annotated[str, AfterValidator(checks.template)] = Field(
         default="{ucm}/{month}/{name}", description="A recording's place in the store, of {ucm}, {month}, {name}, {year}, {class}."
     )
+    format: Literal["wav", "flac", "opus"] = Field(
+        default="wav", description="wav; flac (lossless, smaller); opus (about a sixth, and not what was recorded sample for sample)."
+    )
     originals: Literal["auto", "always", "never"] = Field(
-        default="auto", description="Keep the PBX's own bytes beside the WAV: auto (where they can't be rebuilt from it), always, never."
+        default="auto",
+        description="Keep the PBX's own bytes beside it: auto (where neither wav nor flac can give them back), always, never.",
     )
     min_free_mb: int = Field(default=200, ge=0, description="Stop storing while less is free, in MB.")
     endpoint_url: str | None = Field(default=None, description="S3 only: the service's address, where it isn't Amazon's.")
@@ -224,6 +228,11 @@ class Settings(Section):
 
     def warnings(self) -> Iterator[str]:
         """What is valid and yet likely to be regretted, by path."""
+        if self.store.format == "opus" and self.store.originals != "always":
+            yield (
+                "store.format: opus loses samples, and what was recorded can't be had back from it; flac keeps all, or store.originals:"
+                " always keeps the PBX's own bytes beside it"
+            )
         for name, ucm in self.ucms.items():
             if not ucm.tls.verify and not ucm.tls.pin:
                 yield f"ucms.{name}.tls: verify is off, so that whoever answers is trusted; better set pin"

@@ -57,7 +57,12 @@ def shape(url: str) -> dict[str, list[str]]:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         made = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
         revision = connection.execute("SELECT 'revision', version_num FROM alembic_version").fetchall()
-    return {name: sorted(line.strip(" \t,") for line in text.splitlines()) for name, text in made + revision}
+    # Columns that a migration added stand behind the last one, on its line.
+    parts = {
+        name: [part for line in text.splitlines() for part in ([line] if "(" in line else line.split(", "))]
+        for name, text in made + revision
+    }
+    return {name: sorted(filter(None, (part.strip(" \t,") for part in found))) for name, found in parts.items()}
 
 
 def migrated(folder: Path, revision: str) -> str:
