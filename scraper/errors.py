@@ -45,7 +45,9 @@
     │   ├── DiskFull
     │   ├── CatalogLocked
     │   ├── CatalogCorrupt
-    │   └── CatalogTooNew
+    │   ├── CatalogTooNew
+    │   ├── CatalogUnreachable
+    │   └── LeaseLost
     ├── Busy                         9   another job holds this UCM
     └── SafetyStop                  10
 
@@ -375,6 +377,18 @@ class CatalogTooNew(StorageError):
     """The catalog was written by a newer version of this program."""
 
     default_remedy = "Install the newer version again; older versions don't touch the catalog."
+
+
+class CatalogUnreachable(StorageError):
+    """The catalog's database can't be reached, or the connection to it broke."""
+
+    default_remedy = "Check that PostgreSQL runs and that catalog.url names its host, port and database; nothing that was stored is lost."
+
+
+class LeaseLost(StorageError):
+    """The job lost its hold on this UCM: the database had not heard of it for too long."""
+
+    default_remedy = "Nothing is lost, and another job goes on; if it repeats, check this machine's way to the database."
 
 
 class Busy(ScraperError):

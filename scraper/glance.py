@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scraper.catalog.reading import open_to_read
+from scraper.catalog import Catalog
 from scraper.errors import ScraperError
 from scraper.models import Report
 from scraper.settings import Settings
@@ -14,7 +14,7 @@ def fill_from_catalog(settings: Settings, report: Report) -> None:
     Only reads, without the UCM's lock, and makes no catalog. Where there is none that can be read, the report stays as it is. Never raises.
     """
     try:
-        with open_to_read(settings.catalog.url) as catalog:
+        with Catalog.open_to_read(settings.catalog.url) as catalog:
             totals, gaps = catalog.totals(report.ucm), catalog.open_gaps(report.ucm)
     except ScraperError:
         return

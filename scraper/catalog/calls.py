@@ -11,10 +11,11 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, asc, case, desc, func, or_, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import call_files, calls, recordings
+from scraper.catalog.tombstones import Forgotten, forgotten_in, row_key
+from scraper.catalog.upserts import Upsert
 from scraper.cdr import Call, CallFile
 from scraper.models import UNDATED, RecordingClass, utc
 
@@ -103,9 +104,10 @@ class Calls(Database):
                 row = _row(ucm, call) | {"source": source, "first_seen": when, "last_seen": when}
                 _, files = legs.setdefault(_key(row), (row, []))
                 files += call.files
-            with self.transaction() as connection:
-                _write(connection, list(legs.values()))
-            written += len(legs)
+            with self.transaction(of=ucm) as connection:
+                kept = list(_unforgotten(forgotten_in(connection, ucm), legs.values()))
+                _write(connection, kept)
+            written += len(kept)
         return written
 
     def add_call_files(self, call_id: int, files: Sequence[CallFile]) -> None:
@@ -272,41 +274,49 @@ def _twin(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _upsert_calls() -> Any:
-    statement = insert(calls)
-    new = statement.excluded
+def _kept_of_call(new: Any) -> dict[str, Any]:
     kept: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), calls.c[name]) for name in _TEXTS if name not in _KEY} | {
         name: func.coalesce(new[name], calls.c[name]) for name in ("start_utc", "answer_utc", "end_utc", "talk_seconds", "duration")
     }
     worse = or_(new.source == "csv", calls.c.source == "api")
-    kept |= {"last_seen": new.last_seen, "source": case((worse, calls.c.source), else_=new.source)}
-    return statement.on_conflict_do_update(index_elements=_KEY, set_=kept)
+    return kept | {"last_seen": new.last_seen, "source": case((worse, calls.c.source), else_=new.source)}
 
 
-def _upsert_files() -> Any:
-    statement = insert(call_files)
-    kept = {name: func.coalesce(statement.excluded[name], call_files.c[name]) for name in ("seconds", "size")}
-    return statement.on_conflict_do_update(index_elements=("call_id", "class", "month", "name"), set_=kept)
+def _kept_of_file(new: Any) -> dict[str, Any]:
+    return {name: func.coalesce(new[name], call_files.c[name]) for name in ("seconds", "size")}
 
 
-# Built once: building a statement costs more than running it.
-_UPSERT_CALLS, _UPSERT_FILES = _upsert_calls(), _upsert_files()
-_UPSERT_CALLS_WITH_FILES = _UPSERT_CALLS.returning(calls.c.id, *(calls.c[name] for name in _KEY))
+_UPSERT_CALLS = Upsert(calls, _KEY, _kept_of_call)
+_UPSERT_CALLS_WITH_FILES = Upsert(calls, _KEY, _kept_of_call, (calls.c.id, *(calls.c[name] for name in _KEY)))
+_UPSERT_FILES = Upsert(call_files, ("call_id", "class", "month", "name"), _kept_of_file)
+
+
+def _unforgotten(
+    forgotten: Forgotten, legs: Iterable[tuple[dict[str, Any], list[CallFile]]]
+) -> Iterator[tuple[dict[str, Any], list[CallFile]]]:
+    """The legs but those that were erased, without the files that were."""
+    if not forgotten:
+        yield from legs
+        return
+    for row, files in legs:
+        keys = [row_key(file.month, file.name, row["start"]) for file in files]
+        if not forgotten.has_call(row, keys):
+            yield row, [file for file, key in zip(files, keys, strict=True) if not forgotten.has(key)]
 
 
 def _write(connection: Connection, legs: list[tuple[dict[str, Any], list[CallFile]]]) -> None:
     silent, speaking = [row for row, files in legs if not files], [leg for leg in legs if leg[1]]
     if silent:
-        connection.execute(_UPSERT_CALLS, silent)
+        connection.execute(_UPSERT_CALLS.on(connection), silent)
     if speaking:
-        returned = connection.execute(_UPSERT_CALLS_WITH_FILES, [row for row, _ in speaking])
+        returned = connection.execute(_UPSERT_CALLS_WITH_FILES.on(connection), [row for row, _ in speaking])
         ids = {tuple(key): identifier for identifier, *key in returned}
         _write_files(connection, [(ids[_key(row)], file) for row, files in speaking for file in files])
 
 
 def _write_files(connection: Connection, files: list[tuple[int, CallFile]]) -> None:
     if files:
-        connection.execute(_UPSERT_FILES, [
+        connection.execute(_UPSERT_FILES.on(connection), [
             {
                 "call_id": call_id, "class": file.klass.value, "month": file.month or "", "name": file.name,
                 "seconds": file.seconds, "size": file.size,

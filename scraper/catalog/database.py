@@ -1,27 +1,20 @@
-"""Opening the catalog: pragmas, migrations, and the one seam where the database's errors become ours."""
+"""Opening the catalog, migrations, transactions, and the one seam where the database's errors become ours."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, create_engine, event, select
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from scraper.catalog import schema
-from scraper.errors import CatalogCorrupt, CatalogLocked, CatalogTooNew, ConfigError, DiskFull, StorageError, StoreUnwritable
+from scraper.catalog import schema, sqlite
+from scraper.errors import CatalogLocked, CatalogTooNew, ConfigError, StorageError
 from scraper.models import utc
-
-#: How long a statement waits for another program's lock before it gives up, in seconds.
-BUSY_SECONDS = 5.0
-
-# SQLite's primary result codes (https://www.sqlite.org/rescode.html).
-_LOCKED, _CORRUPT, _FULL, _UNWRITABLE = {5, 6}, {11, 26}, {13}, {3, 8, 14, 23}
 
 #: Alembic's own table; in no metadata of ours, for Alembic would take it for one of our tables.
 _stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
@@ -35,33 +28,55 @@ def now() -> str:
     return text
 
 
+class Kind(Protocol):
+    """What differs from one kind of database to the other; a module each. Options are those of a connection."""
+
+    PATIENCE: float
+    READING: dict[str, Any]
+    WRITING: dict[str, Any]
+
+    def engine(self, url: URL, patience: float) -> Engine: ...
+    def reading_engine(self, url: URL) -> Engine: ...
+    def take_turn(self, connection: Connection, of: str | None) -> None: ...
+    def has_table(self, connection: Connection, name: str) -> bool: ...
+    def upgrade(self, connection: Connection) -> None: ...
+    def ours(self, error: DBAPIError) -> StorageError: ...
+
+
 class Database:
-    """A connection pool to an up-to-date catalog. Threads may share it; writers take turns."""
+    """A connection pool to a catalog on SQLite or PostgreSQL. Threads may share it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._kind = _kind(engine.dialect.name)
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Self:
-        """Open the catalog at an SQLAlchemy ``url`` (``sqlite:///path``), making or upgrading it where needed.
+    def open(cls, url: str, *, busy_seconds: float | None = None) -> Self:
+        """Open the catalog at an SQLAlchemy ``url`` (``sqlite:///path``, ``postgresql+psycopg://…``), making or upgrading it where needed.
 
-        Raises :class:`CatalogLocked` after ``busy_seconds``, :class:`CatalogCorrupt`, :class:`CatalogTooNew`, :class:`StoreUnwritable`,
-        :class:`ConfigError` for a URL of another kind.
+        ``busy_seconds``: how long a transaction waits for another's turn to end. Raises :class:`CatalogLocked` after that,
+        :class:`CatalogCorrupt`, :class:`CatalogTooNew`, :class:`StoreUnwritable`, :class:`CatalogUnreachable`, and :class:`ConfigError`
+        for a URL of another kind.
         """
         parsed = parse_url(url)
-        _prepare_file(parsed)
-        try:
-            engine = create_engine(parsed, connect_args={"timeout": busy_seconds, "isolation_level": None})
-        except NoSuchModuleError as error:
-            raise ConfigError("catalog.url names a database driver that is not installed.") from error
-        _tune_sqlite(engine)
-        database = cls(engine)
+        kind = _kind(parsed.get_backend_name())
+        database = cls(kind.engine(parsed, kind.PATIENCE if busy_seconds is None else busy_seconds))
         try:
             database._bring_up_to_date()
         except BaseException:
-            engine.dispose()
+            database.close()
             raise
         return database
+
+    @classmethod
+    def open_to_read(cls, url: str) -> Self:
+        """The catalog at ``url``, which is only read: nothing is made, upgraded or locked, whoever else works with it.
+
+        Raises :class:`ConfigError` for a URL of another kind. What can't be read, or is not there, raises a :class:`StorageError` at the
+        first question; so does what another version wrote, where it differs.
+        """
+        parsed = parse_url(url)
+        return cls(_kind(parsed.get_backend_name()).reading_engine(parsed))
 
     def close(self) -> None:
         """Close every connection."""
@@ -74,15 +89,20 @@ class Database:
         self.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A connection in a writing transaction: committed at the end, rolled back on any error. Keep it short: writers take turns."""
-        with _translated(), self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
+    def transaction(self, of: str | None = None) -> Iterator[Connection]:
+        """A connection in a writing transaction: committed at the end, rolled back on any error. Keep it short.
+
+        Nobody else writes meanwhile, so that what was read in it stands until its end. ``of``: what it reads and writes concerns this
+        alone, such as a UCM by its name: then, where the database can (PostgreSQL), only those of the same wait for it.
+        """
+        with self._translated(), self._engine.connect().execution_options(**self._kind.WRITING) as connection, connection.begin():
+            self._kind.take_turn(connection, of)
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that only reads, seeing one consistent state."""
-        with _translated(), self._engine.connect() as connection:
+        with self._translated(), self._engine.connect().execution_options(**self._kind.READING) as connection:
             yield connection
 
     def get_meta(self, key: str) -> str | None:
@@ -93,24 +113,47 @@ class Database:
 
     def set_meta(self, key: str, value: str) -> None:
         """Remember a value."""
-        with self.transaction() as connection:
+        with self.transaction(of=f"meta:{key}") as connection:
             if not connection.execute(schema.meta.update().where(schema.meta.c.key == key).values(value=value)).rowcount:
                 connection.execute(schema.meta.insert().values(key=key, value=value))
 
+    def set_meta_once(self, key: str, value: str) -> str:
+        """Remember a value unless there is one already; what is remembered from now on, for all who ask."""
+        with self.transaction(of=f"meta:{key}") as connection:
+            known: str | None = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == key))
+            if known is None:
+                connection.execute(schema.meta.insert().values(key=key, value=value))
+            return value if known is None else known
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._kind.ours(error) from error
+        except NoConnectionFree as error:
+            raise CatalogLocked("All connections to the catalog are in use.") from error
+
+    def _revision(self, connection: Connection) -> str | None:
+        if not self._kind.has_table(connection, _stamp.name):
+            return None
+        revision: str | None = connection.scalar(select(_stamp.c.version_num))
+        return revision
+
     def _bring_up_to_date(self) -> None:
         with self.reading() as connection:
-            revision = _revision(connection)
-        if revision is None:
+            revision = self._revision(connection)
+        if revision is None and self._kind is sqlite:
             with self.transaction() as connection:
-                revision = _revision(connection) or _create(connection)
+                revision = self._revision(connection) or _create(connection)
         if revision == schema.HEAD:
             return
         from scraper.catalog import migrations  # only now: Alembic takes as long to import as the rest of a start
 
-        if not migrations.knows(revision):
+        if revision is not None and not migrations.knows(revision):
             raise CatalogTooNew(f"The catalog has revision {revision!r}; this version knows up to {schema.HEAD}.", revision=revision)
         with self.transaction() as connection:
-            migrations.upgrade(connection)
+            self._kind.upgrade(connection)
 
 
 def _create(connection: Connection) -> str:
@@ -122,66 +165,19 @@ def _create(connection: Connection) -> str:
 
 
 def parse_url(url: str) -> URL:
-    """An SQLAlchemy URL that this version can serve. Raises :class:`ConfigError`."""
+    """An SQLAlchemy URL that this version can serve. Raises :class:`ConfigError`, which doesn't repeat it."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigError("catalog.url: it is not a database URL.") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigError(f"catalog.url: a catalog on {parsed.get_backend_name()} comes later; today it is sqlite:///path.")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"):
+        raise ConfigError(f"catalog.url: no catalog can be on {parsed.drivername}; it is sqlite:///path or postgresql+psycopg://….")
     return parsed
 
 
-def _revision(connection: Connection) -> str | None:
-    if not connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").scalar():
-        return None
-    revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return revision
+def _kind(backend: str) -> Kind:
+    if backend == "sqlite":
+        return sqlite
+    from scraper.catalog import postgresql  # only where it is used: a driver takes as long to import as the rest of a start
 
-
-def _prepare_file(url: URL) -> None:
-    """Make the file, so that it and SQLite's files beside it are the owner's alone."""
-    if url.database in (None, "", ":memory:"):
-        return
-    path = Path(str(url.database))
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise StoreUnwritable(f"The catalog can't be opened for writing: {error.strerror}.") from error
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    def on_connect(connection: Any, _record: object) -> None:
-        # WAL with NORMAL: a commit costs no flush, a crash of the machine may undo the last commits but never tears one.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    def on_begin(connection: Connection) -> None:
-        # The driver's own BEGIN leaves DDL outside of transactions, and takes the write lock too late to wait for it.
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    event.listen(engine, "connect", on_connect)
-    event.listen(engine, "begin", on_begin)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise _ours(error) from error
-
-
-def _ours(error: DBAPIError) -> StorageError:
-    """Which of our errors a driver's error is; the driver's text stays out of the message: it may carry values."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    if code in _LOCKED:
-        return CatalogLocked()
-    if code in _CORRUPT:
-        return CatalogCorrupt()
-    if code in _FULL:
-        return DiskFull("There is no space left for the catalog.")
-    if code in _UNWRITABLE:
-        return StoreUnwritable("The catalog can't be opened or written.")
-    return StorageError(f"The catalog failed: {getattr(error.orig, 'sqlite_errorname', type(error.orig).__name__)}.")
+    return postgresql

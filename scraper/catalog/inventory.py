@@ -12,10 +12,10 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import inventory
+from scraper.catalog.upserts import Upsert
 from scraper.models import RecordingClass
 
 #: (class, month or None, bare clean name, bytes or None, call time as listed or None)
@@ -47,7 +47,8 @@ class Inventory(Database):
         while batch := list(islice(waiting, _BATCH)):
             with self.transaction() as connection:
                 connection.execute(
-                    _UPSERT, [_row(ucm, row) | {"run_id": reading, "first_listed": when, "last_listed": when} for row in batch]
+                    _UPSERT.on(connection),
+                    [_row(ucm, row) | {"run_id": reading, "first_listed": when, "last_listed": when} for row in batch],
                 )
             count += len(batch)
         return count
@@ -117,13 +118,9 @@ def _row(ucm: str, row: ListedRow) -> dict[str, Any]:
     return {"ucm": ucm, "class": klass.value, "month": month or "", "name": name, "size": size, "call_time": call_time or None}
 
 
-def _upsert() -> Any:
-    statement = insert(inventory)
-    new = statement.excluded
-    kept = {name: func.coalesce(new[name], inventory.c[name]) for name in ("size", "call_time")}
-    return statement.on_conflict_do_update(
-        index_elements=("ucm", "class", "month", "name"), set_=kept | {"last_listed": new.last_listed, "run_id": new.run_id}
-    )
+def _kept(new: Any) -> dict[str, Any]:
+    last_known = {name: func.coalesce(new[name], inventory.c[name]) for name in ("size", "call_time")}
+    return last_known | {"last_listed": new.last_listed, "run_id": new.run_id}
 
 
-_UPSERT = _upsert()
+_UPSERT = Upsert(inventory, ("ucm", "class", "month", "name"), _kept)

@@ -16,11 +16,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
 
 from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.recordings import Recording, recording_of
 from scraper.catalog.schema import call_files, calls, inventory, meta, recordings, search_index
+from scraper.catalog.upserts import Upsert
 from scraper.catalog.words import wanted, words_of
 from scraper.models import UNDATED, RecordingClass, time_in_name
 
@@ -146,7 +146,7 @@ class Search(Calls):
             # A recording may have been withdrawn since it was read.
             there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_([row["id"] for row in rows]))))
             if entries := [entry for entry in entries if entry["recording_id"] in there]:
-                connection.execute(_UPSERT, entries)
+                connection.execute(_UPSERT.on(connection), entries)
 
 
 def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
@@ -253,12 +253,7 @@ def _entry(row: Mapping[Any, Any], zone: ZoneInfo, legs: Sequence[Mapping[Any, A
     }
 
 
-def _upsert() -> Any:
-    statement = insert(search_index)
-    new = {column.name: statement.excluded[column.name] for column in search_index.c if column.name != "recording_id"}
-    return statement.on_conflict_do_update(index_elements=("recording_id",), set_=new)
-
-
 _PEOPLE = ("src", "dst", "answered_by", "caller_name")
 _ROWS = select(*(recordings.c[name] for name in ("id", "ucm", "class", "month", "name", "frames", "sample_rate")))
-_UPSERT = _upsert()
+_KNOWN = [column.name for column in search_index.c if column.name != "recording_id"]
+_UPSERT = Upsert(search_index, ("recording_id",), lambda new: {name: new[name] for name in _KNOWN})

@@ -170,7 +170,7 @@ def test_a_catalog_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> Non
         Catalog.open(f"sqlite:///{tmp_path}/file/catalog.db")
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "postgresql://host/db", "mysql://u:secret@host/db"])
+@pytest.mark.parametrize("bad", ["nonsense", "postgresql+asyncpg://u:secret@host/db", "mysql://u:secret@host/db"])
 def test_another_kind_of_url_is_a_configuration_error_that_does_not_repeat_it(bad: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Catalog.open(bad)
