@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from scraper.log import logger, mask, scrub
 from scraper.service.deadline import Errand
@@ -55,6 +56,7 @@ class Notifier:
         self._deadline = deadline
         self._out: dict[int, Errand[bool]] = {}
         self._one = threading.Lock()
+        self._is_closed = False
         self.counts = Told()
 
     @property
@@ -69,12 +71,20 @@ class Notifier:
         """
         with self._one:
             until = time.monotonic() + self._deadline
-            for number, url in enumerate(self._urls, 1):
-                if number not in self._out or not self._out[number].is_out:
-                    self._out[number] = Errand(lambda url=url: _send(url, message), otherwise=False)  # type: ignore[misc]
-            reached = [self._out[number].answer(until - time.monotonic()) for number in range(1, len(self._urls) + 1)]
+            free = [number for number in range(len(self._urls)) if number not in self._out or not self._out[number].is_out]
+            for number in free:
+                self._out[number] = Errand(partial(_send, self._urls[number], message), otherwise=False)
+            if self._is_closed:
+                self.close()
+            reached = [number in free and self._out[number].answer(until - time.monotonic()) for number in range(len(self._urls))]
         self._count(reached)
         return any(reached)
+
+    def close(self) -> None:
+        """Wait for no target any more; from any thread."""
+        self._is_closed = True
+        for errand in tuple(self._out.values()):
+            errand.leave()
 
     def _count(self, reached: Sequence[bool]) -> None:
         for number, arrived in enumerate(reached, 1):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from scraper.errors import ExitCode, StorageError
@@ -20,6 +23,8 @@ from scraper.threads import in_thread
 
 #: How often it looks where no run ends, in seconds.
 EVERY_SECONDS = 300.0
+#: How long no target is tried after none took a message, in seconds: doubled each time.
+FIRST_REST, LONGEST_REST = 60.0, 900.0
 
 #: What a job's process logs when its browser was ended.
 _BROWSER_SILENT = "browser-silent"
@@ -34,34 +39,39 @@ class Watched(alarms.Watched, Protocol):
 
 
 class Watch:
-    """One service's watch. ``tally``: what /metrics shows of what was seen."""
+    """One service's watch. ``tally``: what /metrics shows of what was seen. ``seconds``: a clock that nobody sets."""
 
-    def __init__(self, service: Watched) -> None:
+    def __init__(self, service: Watched, seconds: Callable[[], float] = time.monotonic) -> None:
         self._service = service
         self._notifier = Notifier(service.settings.notify)
         self._alarms = alarms.Alarms(service, self._tell)
         self._pinger = Pinger(service.settings.ping)
         self._due = asyncio.Event()
         self._stop = threading.Event()
+        self._seconds, self._rest, self._not_before = seconds, 0.0, float("-inf")
         self._unrecorded: Counter[str] = Counter()
         self.tally = Tally()
 
     async def keep(self) -> None:
-        """Watch until cancelled; never ends by itself. A message on its way is waited for, some seconds."""
-        following = asyncio.ensure_future(self._follow())
-        try:
+        """Watch until cancelled; never ends by itself. A message on its way is not waited for: it is sent again by the next service."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
             while True:
                 self._due.clear()
-                await in_thread(self.look)
-                try:
+                await self._look_beside()
+                with suppress(TimeoutError):
                     async with asyncio.timeout(EVERY_SECONDS):
                         await self._due.wait()
-                except TimeoutError:
-                    continue
-        finally:
+
+    async def _look_beside(self) -> None:
+        looking = asyncio.ensure_future(in_thread(self.look))
+        try:
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:
             self._stop.set()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            self._notifier.close()
+            await asyncio.wait({looking})
+            raise
 
     def look(self) -> None:
         """Look at every UCM, and tell what is to be told. Blocks while targets are slow; never raises."""
@@ -75,9 +85,12 @@ class Watch:
                 logger.bind(action="watch-failed", ucm=ucm).warning("The watch could not look: {}", ours.message)
 
     def _tell(self, message: Message) -> bool:
-        if not self._notifier.is_configured or self._stop.is_set():
+        """Whether it arrived. Where nothing does, later messages wait: each of hundreds would wait for the same target."""
+        if not self._notifier.is_configured or self._stop.is_set() or self._seconds() < self._not_before:
             return False
         delivered = self._notifier.tell(message)
+        self._rest = 0.0 if delivered else min(max(2 * self._rest, FIRST_REST), LONGEST_REST)
+        self._not_before = self._seconds() + self._rest
         self.tally.message(delivered=delivered)
         return delivered
 

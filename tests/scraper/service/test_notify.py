@@ -26,6 +26,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.bodies: list[dict[str, Any]] = []
         self.status = 200
+        self.answers = threading.Event()
+        self.answers.set()
 
     @property
     def url(self) -> str:
@@ -37,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.answers.wait(30)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -92,6 +95,25 @@ def test_a_target_that_still_hangs_is_not_asked_again(hanging: str) -> None:
     teller = notifier(hanging, deadline=0.2)
     assert [teller.tell(MESSAGE) for _ in range(3)] == [False] * 3
     assert sum(thread.name == "errand" for thread in threading.enumerate()) <= 1
+
+
+def test_a_message_that_arrives_late_does_not_count_as_the_next_one(server: Server) -> None:
+    server.answers.clear()
+    teller = notifier(server.url, deadline=0.2)
+    assert not teller.tell(MESSAGE)
+    threading.Timer(0.2, server.answers.set).start()
+    teller._deadline = 20
+    assert not teller.tell(Message("office: another thing", ()))
+    assert [body["title"] for body in server.bodies] == [MESSAGE.title]
+
+
+def test_nobody_waits_for_a_target_that_hangs_once_it_is_closed(hanging: str) -> None:
+    teller = notifier(hanging, deadline=60)
+    threading.Timer(0.2, teller.close).start()
+    began = time.monotonic()
+    assert not teller.tell(MESSAGE)
+    assert not teller.tell(MESSAGE)
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("kind", ["refuses", "closed", "nonsense"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from scraper.models import Trigger, Window
+from scraper.service.alarms import FAILING
 from scraper.service.notify import Message
 from scraper.service.ping import Pinger
 from scraper.service.task import Event, Kind, Stage, Task, TaskState
-from scraper.service.watch import Watch
+from scraper.service.watch import FIRST_REST, Watch
 
 HOUR = timedelta(hours=1)
 
@@ -42,13 +44,18 @@ class Post:
         self.titles: list[str] = []
         monkeypatch.setattr(Pinger, "_send", lambda _, suffix: self.pings.append(suffix))
         ward.dispatch = self.dispatch = Dispatch()
-        self.watch = Watch(ward)
+        self.seconds = 0.0
+        self.watch = Watch(ward, lambda: self.seconds)
         self.watch._notifier = self  # type: ignore[assignment]
-        self.is_configured = True
+        self.is_configured = self.arrives = True
+        self.closed = threading.Event()
 
     def tell(self, message: Message) -> bool:
         self.titles.append(message.title)
-        return True
+        return self.arrives
+
+    def close(self) -> None:
+        self.closed.set()
 
     async def stage(self, task: Task, stage: Stage, exit_code: int | None = None, run_id: str | None = None) -> None:
         state = self.dispatch.known.setdefault(task.id, TaskState(task, self.ward.now, started_at=self.ward.now))
@@ -105,6 +112,39 @@ def test_failed_runs_are_pinged_and_told_though_the_catalog_never_heard_of_them(
     keep(post, story)
     assert post.pings == ["/fail"] * 3
     assert post.titles == ["office: 3 runs failed in a row"]
+
+
+def test_what_reached_nobody_is_told_again_after_a_rest(post: Post) -> None:
+    post.arrives = False
+    for number in range(3):
+        post.ward.failed((4 - number) * HOUR)
+    for post.seconds in (0, FIRST_REST / 2, FIRST_REST, 2 * FIRST_REST):
+        post.watch.look()
+    assert len(post.titles) == 2
+    assert [one.told_at for one in post.ward.catalog.open_notices("office", FAILING)] == [None]
+    post.arrives = True
+    post.seconds = 3 * FIRST_REST
+    for _ in range(2):
+        post.watch.look()
+    assert len(post.titles) == 3
+    assert None not in [one.told_at for one in post.ward.catalog.open_notices("office", FAILING)]
+
+
+def test_stop_waits_for_no_message(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(message: Message) -> bool:
+        post.titles.append(message.title)
+        return not post.closed.wait(30)
+
+    monkeypatch.setattr(post, "tell", hang)
+    for number in range(3):
+        post.ward.failed((4 - number) * HOUR)
+
+    async def story() -> None:
+        await post.until(lambda: bool(post.titles))
+
+    keep(post, story)
+    assert post.closed.is_set()
+    assert [one.told_at for one in post.ward.catalog.open_notices("office", FAILING)] == [None]
 
 
 def test_what_is_no_whole_run_is_not_pinged(post: Post) -> None:
