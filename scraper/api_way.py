@@ -142,7 +142,7 @@ class ApiWay:
                 self._client = open_api(desk.ucm, surroundings)
             except ScraperError as error:
                 self.failure = error
-                logger.bind(action="api-unusable", error=error.kind).info("The API can't be used: {}", error.message)
+                logger.bind(action="api-unusable", error=error.kind).debug("The API can't be used: {}", error.message)
                 raise
             logger.bind(action="api-open", kind=self._client.kind).debug("The API answers")
         return self._client

@@ -12,7 +12,7 @@ from loguru import logger
 from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
 from scraper.desk import Desk
-from scraper.errors import NotListed, PermissionMissing, SafetyStop, ScraperError, StorageError
+from scraper.errors import ApiBlocked, ApiOff, NotListed, PermissionMissing, SafetyStop, ScraperError, StorageError
 from scraper.fetching import FINAL
 from scraper.lists import Lists, Reading
 from scraper.models import RecordingClass, Window
@@ -20,6 +20,10 @@ from scraper.reconcile import CalledFile, Costs, HeldFile, Inventories, KnownGap
 from scraper.remembered import Remembered
 from scraper.threads import in_thread
 from scraper.web_way import WebWay
+
+#: An API that is configured and shut; and what somebody does who wants it so.
+_SHUT = (ApiOff, ApiBlocked)
+_ON_PURPOSE = "If it is shut on purpose, set `api: {kind: off}`; it is not asked then."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class Survey:
             if isinstance(error, FINAL) and not isinstance(error, PermissionMissing):  # recapi may be permitted
                 self._api.failure = self._api.failure or error
             return
+        if self.remembered.get("api-shut"):
+            self.remembered.set("api-shut", None)
         if self.calls_current:
             self._remember_calls("api")
 
@@ -193,12 +199,23 @@ class Survey:
             self.remembered.set("has-directories", bool(self._directories))
 
     def _note_failure(self, what: str, error: ScraperError) -> None:
-        logger.bind(action="account-unread", error=error.kind).warning("The PBX's {} could not be read: {}", what, error.message)
+        log = logger.bind(action="account-unread", error=error.kind)
+        log.log(self._how_loud(error), "The PBX's {} could not be read: {}", what, error.message)
         if error in self._desk.failures:  # the way was given up before
             self._desk.report.notes.append(error.message)
             return
         self._desk.failures.append(error)
-        self._desk.report.notes.append(f"The PBX's {what} could not be read: {error.message}")
+        on_purpose = f" {_ON_PURPOSE}" if isinstance(error, _SHUT) else ""
+        self._desk.report.notes.append(f"The PBX's {what} could not be read: {error.message}{on_purpose}")
+
+    def _how_loud(self, error: ScraperError) -> str:
+        """An API that stays shut is told of once."""
+        if not isinstance(error, _SHUT):
+            return "WARNING"
+        if self.remembered.get("api-shut") == error.kind:
+            return "DEBUG"
+        self.remembered.set("api-shut", error.kind)
+        return "WARNING"
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psutil
 import pytest
+from loguru import logger
 
 from scraper.models import Source
 
@@ -54,6 +55,30 @@ def test_all_come_where_the_web_ui_has_a_page_for_each_class(branch, pbx):
     assert report.sources[Source.ROW] >= 4
     assert place.all_is_exact()
     assert place.sign_ins("web") == 1
+
+
+def test_api_that_stays_shut_is_warned_of_once_and_again_after_it_was_open(branch):
+    warnings = []
+    handler = logger.add(lambda message: warnings.append(message.record["extra"].get("action")), level="WARNING")
+    place = branch(recordings=3, faults={"api_denied": ""})
+    reports = [place.run(), place.run()]
+    place.ucm.state.faults.clear()
+    place.run()
+    place.ucm.state.faults.set("api_denied", "")
+    reports.append(place.run())
+    logger.remove(handler)
+    assert warnings.count("account-unread") == 2
+    assert all("`api: {kind: off}`" in "".join(report.notes) for report in reports)
+
+
+def test_api_that_is_off_by_configuration_is_no_word(branch):
+    place = branch(recordings=3, faults={"api_denied": ""}).with_api(kind="off")
+    warnings = []
+    handler = logger.add(warnings.append, level="WARNING")
+    report = place.run()
+    logger.remove(handler)
+    assert (report.exit_code, [note for note in report.notes if "API" in note], warnings) == (0, [], [])
+    assert {action.way for action in place.ucm.state.actions} == {"web"}
 
 
 def test_api_that_opens_later_brings_what_was_missing(branch):
