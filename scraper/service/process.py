@@ -1,14 +1,17 @@
 """One task's process with everything that it starts: begun apart from all others, and ended together, whatever became of it.
 
 Playwright detaches Chromium into a session of its own, and a killed job can't end it any more. So a mark in the environment, which all
-descendants inherit, tells whose they are; and they get a folder for temporary files (profiles lie there) that is removed after them.
+descendants inherit, tells whose they are; and they get a folder for temporary files (profiles lie there) that is removed after them. The
+service and the process hold a lock on that folder: where nobody does, both were killed, and any later service removes it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -32,6 +35,9 @@ _LONGEST_LINE = 1 << 26
 #: How long killed processes may take to be gone, in seconds: what waits for a dead network share can't even be killed.
 _KILL_SECONDS = 10.0
 _GLANCE_SECONDS = 0.05
+#: A folder for temporary files: its service's home, the process's number. One so young may have no lock yet, in seconds.
+_FOLDER = re.compile(r"ucm-([0-9a-f]+\.[0-9a-f]+)-([0-9a-f]{8})-")
+_YOUNG_SECONDS = 3600.0
 
 
 def home_of(data_dir: Path) -> str:
@@ -41,11 +47,41 @@ def home_of(data_dir: Path) -> str:
 
 
 def clean_up(home: str) -> None:
-    """End what an earlier service of this home left running, and remove its temporary folders. Takes seconds at worst."""
+    """End what an earlier service of this home left running, or another that died, and remove their temporary folders.
+
+    Takes seconds at worst.
+    """
     if left := end_marked(f"{home}:"):
         logger.bind(action="processes-left").warning("{} processes of an earlier service can't be ended", left)
-    for folder in Path(tempfile.gettempdir()).glob(f"ucm-{home}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in Path(tempfile.gettempdir()).glob("ucm-*"):
+        name = _FOLDER.match(folder.name)
+        if name and (name[1] == home or _is_deserted(folder)):
+            end_marked(f"{name[1]}:{name[2]}")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_deserted(folder: Path) -> bool:
+    """Whether it is this user's, and both who would remove it have died."""
+    try:
+        handle = _locked(folder, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(handle)
+        return found.st_uid == os.geteuid() and time.time() - found.st_mtime > _YOUNG_SECONDS
+    finally:
+        os.close(handle)
+
+
+def _locked(folder: Path, how: int) -> int:
+    """The folder, opened and locked. Raises OSError where it is none, or locked by others."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def end_marked(mark: str) -> int:
@@ -91,11 +127,12 @@ def _mark_of(process: psutil.Process) -> str:
 class ChildProcess:
     """One process that takes JSON lines on stdin and writes JSON lines on stdout; stderr is ours. Get it from :meth:`start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, mark: str, folder: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, mark: str, folder: Path, lock: int) -> None:
         assert process.stdin is not None and process.stdout is not None
         self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
         self._mark = mark
         self._folder = folder
+        self._lock: int | None = lock
 
     @classmethod
     async def start(cls, command: Sequence[str], first: Mapping[str, Any], home: str) -> Self:
@@ -103,19 +140,22 @@ class ChildProcess:
         mark = f"{home}:{uuid.uuid4().hex[:8]}"
         with writing("The folder for temporary files"):
             folder = Path(tempfile.mkdtemp(prefix=f"ucm-{mark.replace(':', '-')}-"))  # short: a socket's path has 108 bytes
+            lock = _locked(folder, fcntl.LOCK_SH)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=(lock,),
                 env={**os.environ, MARK: mark, "TMPDIR": str(folder)},
                 limit=_LONGEST_LINE,
             )
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
             raise
-        child = cls(process, mark, folder)
+        child = cls(process, mark, folder, lock)
         child.tell(first)
         return child
 
@@ -150,3 +190,6 @@ class ChildProcess:
             async with asyncio.timeout(_KILL_SECONDS):
                 await self._process.wait()
         await in_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

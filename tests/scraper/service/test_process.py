@@ -121,9 +121,9 @@ def test_clean_up_ends_what_an_earlier_service_left_and_nobody_elses(home, tmp_p
     other.mkdir()
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     theirs, ours = (
-        subprocess.Popen(sleep, env={**os.environ, MARK: f"{home_of(place)}:1234"}, start_new_session=True) for place in (other, tmp_path)
+        subprocess.Popen(sleep, env={**os.environ, MARK: f"{home_of(place)}:12345678"}, start_new_session=True) for place in (other, tmp_path)
     )
-    left = Path(tempfile.mkdtemp(prefix=f"ucm-{home}-1234-"))
+    left = Path(tempfile.mkdtemp(prefix=f"ucm-{home}-12345678-"))
     try:
         clean_up(home)
         assert ours.wait(5) < 0
@@ -133,6 +133,33 @@ def test_clean_up_ends_what_an_earlier_service_left_and_nobody_elses(home, tmp_p
         theirs.kill()
         theirs.wait()
         ours.kill()
+
+
+def test_clean_up_removes_what_any_service_left_that_died_and_nothing_that_is_used(home, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    long_ago = time.time() - 100_000
+
+    def folder(number):
+        found = Path(tempfile.mkdtemp(prefix=f"ucm-{home_of(other)}-{number:08x}-"))
+        (found / "profile").touch()
+        os.utime(found, (long_ago, long_ago))
+        return found
+
+    async def run():
+        child = await start("import sys; sys.stdin.read()", home_of(other))
+        used = folders(home_of(other))
+        os.utime(used[0], (long_ago, long_ago))
+        deserted, young = folder(1), folder(2)
+        os.utime(young)
+        clean_up(home)
+        found = (used[0].exists(), deserted.exists(), young.exists())
+        await child.end()
+        young.joinpath("profile").unlink()
+        young.rmdir()
+        return found, used[0].exists()
+
+    assert asyncio.run(run()) == ((True, False, True), False)
 
 
 def test_nothing_is_marked_in_vain(home):
