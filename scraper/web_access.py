@@ -14,7 +14,7 @@ from scraper.errors import ConfigError
 from scraper.names import component
 from scraper.settings import Settings
 from scraper.tls import prove
-from scraper.webui.kept import KeptSession
+from scraper.webui.kept import kept_session
 from scraper.webui.recordings_page import Labels, Patience
 from scraper.webui.session import Credentials
 from scraper.webui.ui import Access
@@ -39,7 +39,7 @@ def prove_access(settings: Settings, name: str, catalog: Catalog) -> Access:
         credentials=Credentials(ucm.web.username, password.get_secret_value() if password else None),
         key=key,
         budget=SignInBudget(catalog, ucm.url, pin=key.pin if key else None),
-        kept=KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username),
+        kept=kept_session(settings, name, catalog),
         episode=Episode(catalog, name),
         evidence=settings.data_dir / "failures" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{component(name)}",
         allow_actions=tuple(ucm.web.allow_actions),

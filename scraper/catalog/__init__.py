@@ -7,6 +7,7 @@ from scraper.catalog.calls import CallCounts, Calls, CallSource, NamedFile, Stor
 from scraper.catalog.coverage import CoverageByDay, DayCoverage
 from scraper.catalog.database import Database
 from scraper.catalog.deliveries import Deliveries, Delivery, KnownSink, SinkCounts
+from scraper.catalog.fleet import FleetRecords, Held, Lease
 from scraper.catalog.gap_pages import GapPages
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
@@ -31,8 +32,12 @@ __all__ = [
     "DayCoverage",
     "Delivery",
     "Direction",
+    "DueDay",
+    "Held",
+    "Hold",
     "InventoryRow",
     "KnownSink",
+    "Lease",
     "ListedRow",
     "NamedFile",
     "Notice",
@@ -66,6 +71,7 @@ class Catalog(
     Notices,
     Audit,
     CoverageByDay,
+    FleetRecords,
     Database,
 ):
     """The whole catalog: :meth:`Catalog.open` it, use it as a context manager; safe to share between threads."""

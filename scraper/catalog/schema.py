@@ -451,3 +451,22 @@ transcripts = Table(
     Column("made_at", String, nullable=False),
     UniqueConstraint("recording_id", "kind"),
 )
+
+#: Kept web sessions, where a fleet's machines share them; sealed with its key.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("ucm", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("saved_at", String, nullable=False),
+)
+
+#: Who in a fleet works on what; see ``fleet``.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("fence", BigInteger, nullable=False),  # grows with each holder
+    Column("holder", Text),  # in words; null: nobody
+    Column("beat", Float, nullable=False),  # when the holder was heard of, by the database's clock (epoch)
+)

@@ -20,11 +20,10 @@ from scraper.catalog import Catalog
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.errors import AnswerNotAsExpected, StorageError
 from scraper.models import Trigger
-from scraper.names import component
 from scraper.service.task import Dispatch, Kind, Stage, Task, TaskState
 from scraper.settings import Settings
 from scraper.threads import in_thread
-from scraper.webui.kept import KeptSession
+from scraper.webui.kept import kept_session, place_of_session
 
 #: The longest time without a read, in seconds: half of what a PBX allows.
 EVERY_SECONDS = 300.0
@@ -56,12 +55,13 @@ class Session(StrEnum):
 def keep_alive(settings: Settings, name: str) -> Session:
     """Read something small with a UCM's kept session.
 
-    Raises what proving who answers and :meth:`scraper.api.transport.Transport.send` raise.
+    Raises what opening the catalog, proving who answers, and :meth:`scraper.api.transport.Transport.send` raise.
     """
     from scraper.webui.guard import Judge  # Playwright comes along
 
     ucm = settings.ucms[name]
-    kept = KeptSession(settings.data_dir, component(name), ucm.url, ucm.web.username).load() if ucm.web else None
+    with Catalog.open(settings.catalog.url) as catalog:
+        kept = kept_session(settings, name, catalog).load() if ucm.web else None
     cookies = "; ".join(_cookies(kept, ucm.url))
     if not cookies:
         return Session.NONE
@@ -102,7 +102,8 @@ class KeepAlive:
         self._service = service
         self._clock = clock
         self._used: dict[str, float] = {}
-        #: Sessions that have ended, each as the time at which it was kept: until another is kept nothing is asked.
+        #: Sessions by the time at which they were kept: those last read, and those that have ended: until another is kept nothing is asked.
+        self._asked: dict[str, float | None] = {}
         self._ended: dict[str, float | None] = {}
 
     async def keep(self) -> None:
@@ -125,7 +126,7 @@ class KeepAlive:
         if state.task.kind in (Kind.KEEP_ALIVE, Kind.LOGIN):
             self._used[ucm] = self._clock()
         if state.task.kind is Kind.KEEP_ALIVE and (state.result or {}).get("session") == Session.ENDED:
-            self._ended[ucm] = _kept_at(self._service.settings, ucm)
+            self._ended[ucm] = self._asked.get(ucm)
             logger.bind(action="session-ended", ucm=ucm).info("The PBX has ended the kept session")
 
     def _is_idle(self, ucm: str) -> bool:
@@ -133,21 +134,12 @@ class KeepAlive:
 
     def _has_session(self, ucm: str) -> bool:
         """Whether there is one that is worth a read."""
-        service = self._service
-        kept_at = _kept_at(service.settings, ucm)
-        if kept_at is None or self._ended.get(ucm) == kept_at:
-            return False
+        settings, catalog = self._service.settings, self._service.catalog
         try:
-            return is_wanted(service.settings, ucm, service.catalog)
+            self._asked[ucm] = kept_at = place_of_session(settings, ucm, catalog).saved_at()
+            return kept_at is not None and self._ended.get(ucm) != kept_at and is_wanted(settings, ucm, catalog)
         except StorageError:
             return False
-
-
-def _kept_at(settings: Settings, name: str) -> float | None:
-    try:
-        return (settings.data_dir / "sessions" / f"{component(name)}.json").stat().st_mtime
-    except OSError:
-        return None
 
 
 def _cookies(state: Any, url: str) -> Iterator[str]:

@@ -287,6 +287,25 @@ def actions(value: list[str]) -> list[str]:
     return value
 
 
+def plain_name(value: str) -> str:
+    """A word for machines."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", value):
+        raise problem("may hold letters, digits, dot, dash and underscore only, at most 63, not dot or dash first")
+    return value
+
+
+def fernet_keys(value: list[SecretStr], info: ValidationInfo) -> list[SecretStr]:
+    """Keys as `config key` makes them: 32 bytes in base64 that is safe in URLs."""
+    for key in value:
+        try:
+            raw = base64.b64decode(key.get_secret_value(), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        if len(raw) != 32 and secrets_wanted(info):
+            raise problem("holds something that is no key; make one with `ucm-scraper config key`")
+    return value
+
+
 def ucm_names(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """At least one; each a plain name, distinct also where upper and lower case are one."""
     if not value:

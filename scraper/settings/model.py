@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 
 from scraper.settings import checks
 from scraper.settings.base import FilePath, Origin, Seconds, Section, Texts, User, empty_if_null, lower
+from scraper.settings.fleet import Encryption, Fleet
 from scraper.settings.serving import Admin, Hooks, Limits, Notify, Ping, Schedule, Watch
 
 
@@ -170,6 +171,12 @@ class Settings(Section):
     catalog: Annotated[CatalogSettings, BeforeValidator(empty_if_null)] = Field(
         default=CatalogSettings(), description="The ledger of what was seen, stored and missed."
     )
+    encryption: Annotated[Encryption, BeforeValidator(empty_if_null)] = Field(
+        default=Encryption(), description="What kept web sessions are sealed with; unless given, only their file's mode guards them."
+    )
+    fleet: Annotated[Fleet, BeforeValidator(empty_if_null)] = Field(
+        default=Fleet(), description="Workers on any number of machines, over one PostgreSQL (`worker`)."
+    )
     schedule: Annotated[Schedule, BeforeValidator(empty_if_null)] = Field(
         default=Schedule(), description="When jobs start by themselves (`serve`)."
     )
@@ -202,6 +209,19 @@ class Settings(Section):
     ucms: Annotated[dict[str, Ucm], AfterValidator(checks.ucm_names)] = Field(description="The PBXs, each under a name of your choice.")
 
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_shared(self, info: ValidationInfo) -> Self:
+        """What a fleet's machines must share, they can."""
+        if self.fleet.name is None:
+            return self
+        if not self.catalog.url.startswith("postgresql"):
+            raise checks.problem("fleet: needs a catalog on PostgreSQL; set catalog.url")
+        if self.store.url == str(self.data_dir / "recordings"):
+            raise checks.problem("fleet: needs a store that all machines reach: set store.url to s3://…, or to a folder that all mount")
+        if not self.encryption.key and checks.secrets_wanted(info):
+            raise checks.problem("fleet: needs encryption.key, for kept sessions go into the database; `ucm-scraper config key` makes one")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -248,7 +268,7 @@ class Settings(Section):
             for user in (ucm.web, ucm.api):
                 if user and user.secret:
                     yield user.secret
-        for secret in (self.admin.token, self.hooks.password, self.ping.url, *self.notify.urls):
+        for secret in (self.admin.token, self.hooks.password, self.ping.url, *self.notify.urls, *self.encryption.key):
             if secret:
                 yield secret.get_secret_value()
         yield from checks.password_in_url(self.catalog.url)

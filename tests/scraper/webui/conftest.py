@@ -20,7 +20,7 @@ from scraper.simulator import WEB_PASSWORD, WEB_USER, Simulator
 from scraper.tls import prove
 from scraper.webui.browser import LaunchOptions
 from scraper.webui.follow import GrowingDownload
-from scraper.webui.kept import KeptSession
+from scraper.webui.kept import InFile, KeptSession
 from scraper.webui.recordings_page import Labels, Patience
 from scraper.webui.session import Credentials
 from scraper.webui.ui import Access, WebUi, web_ui
@@ -81,7 +81,7 @@ def visit(tmp_path: Path) -> Iterator[Callable[..., Any]]:
                     Credentials(WEB_USER, WEB_PASSWORD),
                     prove(simulator.url, rules, 5.0),
                     SignInBudget(catalog, simulator.url),
-                    KeptSession(tmp_path, "office", simulator.url, WEB_USER),
+                    KeptSession(InFile(tmp_path, "office"), simulator.url, WEB_USER),
                     Episode(catalog, "office"),
                     tmp_path / "evidence",
                     labels=words or Labels(),

@@ -1,0 +1,106 @@
+"""Leases: one holder at a time by the database's clock, and no write of one that lost it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import update
+
+from scraper.catalog import Catalog, Held, Lease
+from scraper.catalog.schema import leases
+from scraper.errors import LeaseLost
+
+
+@pytest.fixture
+def catalog(postgres: str) -> Iterator[Catalog]:
+    with Catalog.open(postgres) as catalog:
+        yield catalog
+
+
+def silence(catalog: Catalog, name: str, seconds: float) -> None:
+    """The holder was heard of so long ago."""
+    with catalog.transaction() as connection:
+        connection.execute(update(leases).where(leases.c.name == name).values(beat=leases.c.beat - seconds))
+
+
+def test_a_lease_has_one_holder_until_it_is_given_back(catalog: Catalog) -> None:
+    first = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(first, Lease)
+    other = catalog.take_lease("office", "worker two", 30)
+    assert isinstance(other, Held) and other.holder == "worker one" and other.silent < 5
+    assert catalog.holder_of("office", 30) == "worker one"
+    assert isinstance(catalog.take_lease("branch", "worker two", 30), Lease)
+    catalog.release_lease(first)
+    assert catalog.holder_of("office", 30) is None
+    second = catalog.take_lease("office", "worker two", 30)
+    assert isinstance(second, Lease) and second.fence > first.fence
+
+
+def test_a_holder_that_was_silent_for_too_long_has_lost_it(catalog: Catalog) -> None:
+    first = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(first, Lease) and catalog.renew_lease(first)
+    silence(catalog, "office", 29)
+    assert isinstance(catalog.take_lease("office", "worker two", 30), Held)
+    silence(catalog, "office", 2)
+    assert catalog.holder_of("office", 30) is None
+    assert isinstance(catalog.take_lease("office", "worker two", 30), Lease)
+    assert not catalog.renew_lease(first)
+    catalog.release_lease(first)
+    assert catalog.holder_of("office", 30) == "worker two"
+
+
+def test_many_that_want_a_lease_at_once_are_told_who_has_it(catalog: Catalog) -> None:
+    found: list[Lease | Held] = []
+    start = threading.Barrier(8)
+
+    def take(number: int) -> None:
+        start.wait(20)
+        found.append(catalog.take_lease("office", f"worker {number}", 30))
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sum(isinstance(one, Lease) for one in found) == 1 and len(found) == 8
+
+
+def test_whoever_lost_a_lease_writes_nothing_any_more(catalog: Catalog) -> None:
+    first = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(first, Lease)
+    catalog.write_under(first)
+    catalog.set_meta("key", "of the first")
+    silence(catalog, "office", 31)
+    assert isinstance(catalog.take_lease("office", "worker two", 30), Lease)
+    with pytest.raises(LeaseLost):
+        catalog.set_meta("key", "of one that should be dead")
+    assert catalog.get_meta("key") == "of the first"
+
+
+def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(postgres: str, catalog: Catalog) -> None:
+    first = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(first, Lease)
+    silence(catalog, "office", 31)
+    catalog.write_under(first)
+    taken: list[Lease | Held] = []
+    with Catalog.open(postgres) as others:
+        thread = threading.Thread(target=lambda: taken.append(others.take_lease("office", "worker two", 30)))
+        with catalog.transaction(of="office"):
+            thread.start()
+            thread.join(0.5)
+            assert thread.is_alive() and not taken
+        thread.join(30)
+        assert isinstance(taken[0], Lease)
+
+
+def test_the_databases_clock_is_told(catalog: Catalog) -> None:
+    assert abs(catalog.seconds_behind()) < 60
+
+
+def test_a_database_belongs_to_the_first_fleet_that_comes(catalog: Catalog) -> None:
+    assert catalog.fleet() is None
+    assert catalog.join_fleet("north") == "north"
+    assert catalog.join_fleet("south") == "north"
+    assert catalog.fleet() == "north"
