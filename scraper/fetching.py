@@ -98,7 +98,7 @@ class Fetching:
         left = self._web.classes - self.archives.keys()
         if self._desk.order.window == Window():
             return left
-        return left & self._web.filtered if self._remembered.get(PACK_FOLLOWS_FILTER) is not False else frozenset()
+        return left & self._web.filtered if not self._remembered.is_refused(PACK_FOLLOWS_FILTER) else frozenset()
 
     async def all_ordinary(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
         """Fetch the whole archive of ordinary recordings before any list was read, and do ``meanwhile`` while it arrives.
@@ -194,7 +194,7 @@ class Fetching:
 
     def _note_unfiltered(self) -> None:
         logger.bind(action="pack-unfiltered").info("Download All holds more than the page's filter shows; going by rows")
-        self._remembered.set(PACK_FOLLOWS_FILTER, False)
+        self._remembered.refuse(PACK_FOLLOWS_FILTER)
 
     async def _climb(self, ladder: Ladder) -> None:
         while (step := ladder.next_step(_now())) is not None:

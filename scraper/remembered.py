@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ from scraper.cdr.clock import read_time
 HAS_FILTER, PACK_FOLLOWS_FILTER = "has-date-filter", "pack-follows-filter"
 #: What began so long before the last look may still be new: a CDR appears when its call ends, and a PBX's clock may be a day off.
 OVERLAP = timedelta(days=2)
+#: For how long it is believed that a PBX can't do something: its firmware may be renewed, or the one time have been an accident.
+_BELIEVED = timedelta(days=30)
 
 
 def recall(catalog: Catalog, ucm: str, key: str) -> Any:
@@ -37,6 +39,17 @@ class Remembered:
     def set(self, key: str, value: Any) -> None:
         """Remember anything that JSON can hold."""
         self._catalog.set_meta(f"survey:{self._ucm}:{key}", json.dumps(value))
+
+    def refuse(self, key: str) -> None:
+        """The PBX was seen just now not to do what ``key`` stands for."""
+        self.set(key, {"refused_at": datetime.now(UTC).isoformat()})
+
+    def is_refused(self, key: str) -> bool:
+        """Whether that was lately; else it is worth another try. A clock that was set back counts as long ago."""
+        found = self.get(key)
+        if not isinstance(found, dict):
+            return False
+        return timedelta() <= datetime.now(UTC) - datetime.fromisoformat(found["refused_at"]) < _BELIEVED
 
     def time(self, key: str) -> datetime | None:
         """A time (aware) that was remembered."""

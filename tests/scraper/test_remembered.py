@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 
 from scraper.catalog import Catalog
 from scraper.remembered import Remembered
@@ -36,6 +37,16 @@ def test_who_never_looked_asks_for_everything(remembered):
 def test_overlap_counts_from_the_last_look_or_the_newest_call_whichever_is_earlier(remembered, newest, since):
     remembered.set("calls-read", LOOKED_AT)
     assert remembered.news_since("calls-read", newest) == since
+
+
+@pytest.mark.parametrize(("days", "refused"), [(0, True), (29, True), (31, False), (-1, False)])
+def test_refusal_is_believed_for_a_month(remembered, days, refused):
+    now = datetime(2026, 2, 27, 18, tzinfo=UTC)
+    assert not remembered.is_refused("pack-follows-filter")
+    with time_machine.travel(now, tick=False):
+        remembered.refuse("pack-follows-filter")
+    with time_machine.travel(now + timedelta(days=days), tick=False):
+        assert remembered.is_refused("pack-follows-filter") is refused
 
 
 def test_ucms_remember_apart(remembered):
