@@ -19,6 +19,7 @@ from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
+from scraper.handover.known import known_sinks
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.lock import job_lock
 from scraper.log import as_ours
@@ -180,6 +181,7 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
     with job_lock(data_dir, order.ucm), Catalog.open(order.settings.catalog.url) as catalog, _work_dir(data_dir, order.ucm) as work_dir:
         catalog.start_run(report.run_id, order.ucm, order.trigger, report.window, report.started_at)
         try:
+            catalog.sync_sinks(known_sinks(order.settings))
             store = open_store(order.settings.store, catalog)
             recover(store, catalog, order.ucm)
             store.check_free()

@@ -103,11 +103,11 @@ class Deliveries(Database):
             rows = connection.execute(select(deliveries).where(deliveries.c.id.in_(taken)).order_by(deliveries.c.id)).mappings()
             return [Delivery(**row) for row in rows]
 
-    def seconds_to_next(self, sink: str) -> float | None:
-        """How long until something is due for this sink, 0 where something is; None where nothing waits."""
+    def seconds_to_next(self, sink: str | None) -> float | None:
+        """How long until something is due for this sink (None: any), 0 where something is; None where nothing waits."""
         with self.reading() as connection:
-            mine = and_(deliveries.c.state == WAITING, deliveries.c.sink == sink)
-            first = connection.scalar(select(func.min(deliveries.c.at)).where(mine))
+            query = select(func.min(deliveries.c.at)).where(deliveries.c.state == WAITING)
+            first = connection.scalar(query if sink is None else query.where(deliveries.c.sink == sink))
             if first is None:
                 return None
             return max((datetime.fromisoformat(first) - clock(connection)).total_seconds(), 0.0)
@@ -249,7 +249,7 @@ def _enter(connection: Connection, position: int, sink: KnownSink) -> None:
 def _park_orphans(connection: Connection, names: Collection[str]) -> None:
     """What sinks are owed that the configuration has no more; others wait no longer for it."""
     gone = and_(deliveries.c.state.in_((HELD, WAITING)), deliveries.c.sink.not_in(names))
-    ids = list(connection.scalars(select(deliveries.c.recording_id.distinct()).where(gone)))
+    ids = list(connection.scalars(select(deliveries.c.recording_id).distinct().where(gone)))
     values = {"state": PARKED, "at": utc(clock(connection)), "lease": None, "detail": _NOT_CONFIGURED}
     connection.execute(deliveries.update().where(gone).values(**values))
     for start in range(0, len(ids), _BATCH):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scraper.cli import archive, backfill, cdrs, config, doctor, files, reconvert, run, serve, simulate, task, verify, watch
+from scraper.cli import archive, backfill, cdrs, config, deliver, doctor, files, reconvert, run, serve, simulate, task, verify, watch
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
 
@@ -63,6 +63,7 @@ for _command in (
     *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
     *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
+    *(deliver.deliver, deliver.deliveries),
     *(serve.serve, task.task, watch.healthcheck, watch.notify),
 ):
     cli.add_command(_command)

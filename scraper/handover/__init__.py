@@ -1,0 +1,1 @@
+"""Hands recordings over as they arrive: deliveries, queued with the recording's own transaction, are taken to their sinks one by one."""
