@@ -78,6 +78,8 @@ class SignInBudget:
     ) -> None:
         self._address = _address(url)
         self._pbx = pin or self._address
+        #: Whoever asks whether an attempt may be made, and notes it, does so alone: two may not both be the last.
+        self._turn = f"sign-in:{self._pbx}"
         self._catalog = catalog
         self._clock = clock
 
@@ -93,7 +95,7 @@ class SignInBudget:
         fingerprint = self._fingerprint(username, password)
         if self._pbx != self._address and self._catalog.get_meta(_PIN_KEY + self._address) != self._pbx:
             self._catalog.set_meta(_PIN_KEY + self._address, self._pbx)
-        with self._catalog.transaction() as connection:
+        with self._catalog.transaction(of=self._turn) as connection:
             rows = _attempts(connection, self._pbx)
             _check(rows, fingerprint, way, now)
             bans_before = sum(row["outcome"] == "locked" for row in _since_success(rows))
@@ -101,7 +103,7 @@ class SignInBudget:
             key = connection.execute(sign_ins.insert().values(**values).returning(sign_ins.c.id)).scalar_one()
 
         def note(outcome: dict[str, object]) -> None:
-            with self._catalog.transaction() as connection:
+            with self._catalog.transaction(of=self._turn) as connection:
                 connection.execute(update(sign_ins).where(sign_ins.c.id == key).values(**outcome))
 
         yield Attempt(note, now, bans_before)
@@ -134,7 +136,7 @@ class SignInBudget:
     def _note_person(self, username: str, password: str | None, outcome: dict[str, object]) -> None:
         values = {"pbx": self._pbx, "at": utc(self._clock()), "way": "web", "username": username}
         fingerprint = "" if password is None else self._fingerprint(username, password)
-        with self._catalog.transaction() as connection:
+        with self._catalog.transaction(of=self._turn) as connection:
             connection.execute(sign_ins.insert().values(**values, fingerprint=fingerprint, **outcome))
 
     def _rows(self) -> list[RowMapping]:
@@ -143,10 +145,7 @@ class SignInBudget:
 
     def _fingerprint(self, username: str, password: str) -> str:
         """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
-        salt = self._catalog.get_meta(_SALT_KEY)
-        if salt is None:
-            salt = secrets.token_hex(16)
-            self._catalog.set_meta(_SALT_KEY, salt)
+        salt = self._catalog.get_meta(_SALT_KEY) or self._catalog.set_meta_once(_SALT_KEY, secrets.token_hex(16))
         return hashlib.scrypt(f"{username}\0{password}".encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
 
 

@@ -153,7 +153,7 @@ class BackfillRecords(Database):
         with self.reading() as connection:
             for query in (listed, called):
                 rows = connection.execute(query).all()
-                found = {day: (count, size or 0) for text, count, size in rows if (day := _day(text))}
+                found = {day: (count, int(size or 0)) for text, count, size in rows if (day := _day(text))}
                 if found:
                     return found
         return {}

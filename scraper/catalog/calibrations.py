@@ -40,7 +40,7 @@ class Calibrations(Database):
     def enter_calibration(self, tried: CalibrationTry) -> None:
         """Remember one more."""
         values = {name: getattr(tried, name) for name in ("verdict", "signature", "layout", "detail")}
-        with self.transaction() as connection:
+        with self.transaction(of=tried.identity.ucm) as connection:
             connection.execute(calibrations.insert().values(**identity_columns(tried.identity), **values, decided_at=now()))
 
     def calibrations(self, ucm: str) -> list[CalibrationTry]:
@@ -76,7 +76,7 @@ class Calibrations(Database):
         """Gaps whose bytes went to quarantine because they could not be decoded, also closed ones, the newest first; ``limit`` < 0: all."""
         mine = and_(gaps.c.ucm == ucm, gaps.c.quarantine_path.is_not(None), gaps.c.reason == GapReason.UNDECODABLE.value)
         with self.reading() as connection:
-            rows = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(limit)).mappings()
+            rows = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(None if limit < 0 else limit)).mappings()
             return [gap_of(row) for row in rows]
 
     def confirm(self, identifiers: Sequence[int]) -> None:

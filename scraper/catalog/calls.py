@@ -112,7 +112,7 @@ class Calls(Database):
 
     def add_call_files(self, call_id: int, files: Sequence[CallFile]) -> None:
         """Enter what the PBX said when it was asked for the files of one call (``getRecordInfosByCall``), be it nothing."""
-        with self.transaction() as connection:
+        with self.transaction(of=f"call:{call_id}") as connection:
             connection.execute(calls.update().where(calls.c.id == call_id).values(asked_at=now()))
             _write_files(connection, [(call_id, file) for file in files])
 

@@ -59,20 +59,21 @@ class Gaps(Database):
 
         ``gone`` said twice, :data:`GONE_CONFIRMED_AFTER` apart, closes the gap; what was closed so isn't opened by being said again.
         """
-        with self.transaction() as connection:
+        with self.transaction(of=gap.identity.ucm) as connection:
             _record(connection, gap, quarantined, _Note(utc(at or datetime.now(UTC)) or now(), int(attempt)))
 
     def record_gaps(self, found: Iterable[Gap]) -> None:
         """The same for many, in one transaction."""
-        note = _Note(now(), 1)
-        with self.transaction() as connection:
-            for gap in found:
+        note, several = _Note(now(), 1), list(found)
+        ucms = {gap.identity.ucm for gap in several}
+        with self.transaction(of=ucms.pop() if len(ucms) == 1 else None) as connection:
+            for gap in several:
                 _record(connection, gap, None, note)
 
     def close_gap(self, identity: Identity, as_: ClosedAs) -> bool:
         """Close the open gap of a recording; whether there was one."""
         query = gaps.update().where(_is(identity), gaps.c.closed_at.is_(None)).values(closed_at=now(), closed_as=as_)
-        with self.transaction() as connection:
+        with self.transaction(of=identity.ucm) as connection:
             return connection.execute(query).rowcount > 0
 
     def _gaps(self, condition: ColumnElement[bool]) -> list[OpenGap]:

@@ -45,7 +45,7 @@ class Inventory(Database):
         """Enter rows of a list, a transaction a batch; how many rows there were. The last size and time stand."""
         waiting, when, count = iter(rows), now(), 0
         while batch := list(islice(waiting, _BATCH)):
-            with self.transaction() as connection:
+            with self.transaction(of=ucm) as connection:
                 connection.execute(
                     _UPSERT.on(connection),
                     [_row(ucm, row) | {"run_id": reading, "first_listed": when, "last_listed": when} for row in batch],
@@ -76,7 +76,7 @@ class Inventory(Database):
     def carry_over(self, ucm: str, reading: str, call_time: str, to: str) -> None:
         """What a reading saw of calls before ``call_time`` still stands: the reading ``to`` counts as having seen it."""
         query = inventory.update().where(_seen(ucm, reading), inventory.c.call_time < call_time)
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             connection.execute(query.values(run_id=to))
 
     def listing(self, ucm: str, reading: str | None = None) -> Iterator[InventoryRow]:

@@ -33,7 +33,7 @@ class Notices(Database):
 
     def begin_notice(self, kind: str, ucm: str, at: datetime, detail: str = "") -> bool:
         """Begin an episode; False where one of this kind is open already, which stays as it is."""
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             if connection.scalar(select(notices.c.id).where(_open(kind, ucm))) is not None:
                 return False
             connection.execute(notices.insert().values(kind=kind, ucm=ucm, since=utc(at) or now(), detail=detail))
@@ -41,12 +41,12 @@ class Notices(Database):
 
     def end_notice(self, kind: str, ucm: str, at: datetime) -> bool:
         """End the open episode of this kind; False where none was open."""
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             return connection.execute(notices.update().where(_open(kind, ucm)).values(ended_at=utc(at) or now())).rowcount > 0
 
     def notice_told(self, notice_id: int, at: datetime) -> None:
         """Somebody was told of this episode."""
-        with self.transaction() as connection:
+        with self.transaction(of=f"notice:{notice_id}") as connection:
             connection.execute(notices.update().where(notices.c.id == notice_id).values(told_at=utc(at) or now()))
 
     def open_notices(self, ucm: str | None = None, kind: str | None = None) -> list[Notice]:

@@ -73,7 +73,7 @@ class Runs(Database):
 
     def start_run(self, run_id: str, ucm: str, trigger: Trigger, window: Window, started_at: datetime) -> None:
         """Note that a job started. The caller holds the UCM's lock, so what still counts as running on it has died."""
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             connection.execute(_given_up(ucm))
             connection.execute(
                 runs.insert().values(
@@ -83,7 +83,7 @@ class Runs(Database):
 
     def give_up_runs(self, ucm: str) -> None:
         """Note that what still counts as running on a UCM has died. The caller holds the UCM's lock."""
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             connection.execute(_given_up(ucm))
 
     def finish_run(self, report: Report) -> None:
@@ -94,7 +94,7 @@ class Runs(Database):
             "exit_code": int(report.exit_code),
             "report": json.dumps(report.as_json(), ensure_ascii=False),
         }
-        with self.transaction() as connection:
+        with self.transaction(of=report.ucm) as connection:
             connection.execute(runs.update().where(runs.c.id == report.run_id).values(**values))
             _shorten(connection, report.ucm)
 

@@ -142,7 +142,7 @@ class Search(Calls):
         with self.reading() as connection:
             said, listed = _said_by_calls(connection, rows), _listed(connection, rows)
         entries = [_entry(row, zones.get(row["ucm"], _UTC), said.get(_key(row), []), listed.get(_key(row))) for row in rows]
-        with self.transaction() as connection:
+        with self.transaction(of="search") as connection:
             # A recording may have been withdrawn since it was read.
             there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_([row["id"] for row in rows]))))
             if entries := [entry for entry in entries if entry["recording_id"] in there]:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from postgres_server import PostgresServer
 
 from scraper.catalog import Catalog
 from scraper.ingest import Ingest, IngestContext, Outcome
@@ -134,6 +135,30 @@ def store_settings(folder: Path, **changes: Any) -> Any:
 def shop(tmp_path: Path) -> Iterator[Workshop]:
     with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
         yield Workshop(tmp_path, catalog, open_store(store_settings(tmp_path / "recordings"), catalog))
+
+
+@pytest.fixture(scope="session")
+def _postgres_catalog(postgres_server: PostgresServer) -> str:
+    url = postgres_server.fresh()
+    Catalog.open(url).close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty catalog is, or will be; the test runs once with each kind of database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalog.db"
+    url: str = request.getfixturevalue("_postgres_catalog")
+    request.getfixturevalue("postgres_server").empty(url)
+    return url
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    """An empty catalog on each kind of database."""
+    with Catalog.open(catalog_url) as opened:
+        yield opened
 
 
 @pytest.fixture

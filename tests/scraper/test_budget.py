@@ -25,9 +25,8 @@ def clock():
 
 
 @pytest.fixture
-def budget(tmp_path, clock):
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
-        yield SignInBudget(catalog, URL, clock)
+def budget(catalog, clock):
+    return SignInBudget(catalog, URL, clock)
 
 
 def fail(budget, password, remaining=4):
@@ -123,11 +122,11 @@ def test_budget_is_one_pbx_only(budget, clock):
     succeed(SignInBudget(budget._catalog, "https://other.example.com:8089", clock), "right")
 
 
-def test_budget_outlives_the_process_that_spent_it(tmp_path, clock):
+def test_budget_outlives_the_process_that_spent_it(catalog_url, clock):
     for n in range(LIMIT):
-        with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        with Catalog.open(catalog_url) as catalog:
             fail(SignInBudget(catalog, URL, clock), f"wrong {n}")
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog, pytest.raises(BudgetExhausted):
+    with Catalog.open(catalog_url) as catalog, pytest.raises(BudgetExhausted):
         succeed(SignInBudget(catalog, URL, clock), "right")
 
 
@@ -153,11 +152,10 @@ def test_second_factor_counts_as_no_failure_and_a_person_ends_the_pause(budget):
     succeed(budget, "right")
 
 
-def test_who_only_looks_finds_the_budget_of_the_key_that_the_address_showed(tmp_path, clock):
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
-        fail(SignInBudget(catalog, URL, clock, pin="sha256//aaa"), "wrong")
-        assert known_budget(catalog, URL, clock).left() == PBX_LIMIT - 1
-        assert known_budget(catalog, "https://elsewhere.example.com", clock).left() == PBX_LIMIT
+def test_who_only_looks_finds_the_budget_of_the_key_that_the_address_showed(catalog, clock):
+    fail(SignInBudget(catalog, URL, clock, pin="sha256//aaa"), "wrong")
+    assert known_budget(catalog, URL, clock).left() == PBX_LIMIT - 1
+    assert known_budget(catalog, "https://elsewhere.example.com", clock).left() == PBX_LIMIT
 
 
 def test_what_a_person_was_refused_counts_like_any_other(budget):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,6 @@ from scraper.simulator.state import State
 
 ZONE = ZoneInfo("America/Chicago")
 MONITOR, QUEUE = RecordingClass.MONITOR, RecordingClass.QUEUE
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/catalog.db"
-
-
-@pytest.fixture
-def catalog(url: str) -> Iterator[Catalog]:
-    with Catalog.open(url) as opened:
-        yield opened
 
 
 def calls_of(*legs: dict[str, Any]) -> list[Call]:
@@ -303,7 +291,9 @@ def test_the_last_complete_list_is_known_for_each_class(catalog: Catalog) -> Non
     assert (catalog.last_listing("office", MONITOR), catalog.last_listing("office", QUEUE)) == ("run-2", None)
 
 
-def test_a_catalog_of_the_first_schema_is_upgraded_with_all_it_holds(url: str) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_catalog_of_the_first_schema_is_upgraded_with_all_it_holds(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = f"sqlite:///{tmp_path}/old.db" if kind == "sqlite" else request.getfixturevalue(kind)
     engine = create_engine(url)
     with engine.begin() as connection:
         migrations.upgrade(connection, "0001")

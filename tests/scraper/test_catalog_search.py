@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,6 @@ from scraper.models import Identity, RecordingClass, Source, class_of
 ZONES = {"office": ZoneInfo("America/Chicago"), "branch": ZoneInfo("UTC")}
 #: 2026-02-06 16:21:36 in Chicago.
 EPOCH = 1770416496
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as opened:
-        yield opened
 
 
 def add(catalog: Catalog, *names: str, ucm: str = "office", month: str = "2026-02", **changes: Any) -> None:
@@ -168,8 +161,8 @@ def test_a_recording_is_found_by_its_number_with_its_calls(catalog: Catalog) -> 
     assert catalog.recording(2) is None
 
 
-def test_a_search_reads_one_index_only(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
+def test_a_search_reads_one_index_only(tmp_path: Path) -> None:
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog, catalog.reading() as connection:
         where = "words LIKE '%1%' AND ucm = 'a' AND seconds > 1 AND class = 'm' AND (at, recording_id) < ('2026', 1)"
         query = f"EXPLAIN QUERY PLAN SELECT recording_id, at FROM search_index WHERE {where} ORDER BY at DESC, recording_id DESC LIMIT 51"
         plan = [row[3] for row in connection.execute(text(query))]
