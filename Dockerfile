@@ -7,7 +7,7 @@ RUN apt-get update \
 
 COPY . /usr/src/ucm-recording-scraper
 RUN python3 -m venv /opt/ucm-scraper \
- && /opt/ucm-scraper/bin/pip install --no-cache-dir -c /usr/src/ucm-recording-scraper/requirements.lock '/usr/src/ucm-recording-scraper[postgresql]' \
+ && /opt/ucm-scraper/bin/pip install --no-cache-dir -c /usr/src/ucm-recording-scraper/requirements.lock '/usr/src/ucm-recording-scraper[postgresql,s3]' \
  && /opt/ucm-scraper/bin/python -m compileall -q /opt/ucm-scraper/lib \
  && rm -rf /usr/src/ucm-recording-scraper \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin ucm \

@@ -42,6 +42,8 @@
     ├── StorageError                 8
     │   ├── StoreVanished
     │   ├── StoreUnwritable
+    │   ├── StoreUnreachable
+    │   ├── StoreRefused
     │   ├── DiskFull
     │   ├── CatalogLocked
     │   ├── CatalogCorrupt
@@ -353,6 +355,18 @@ class StoreVanished(StorageError):
 
 class StoreUnwritable(StorageError):
     """The recordings' folder can't be written."""
+
+
+class StoreUnreachable(StorageError):
+    """The object storage can't be reached."""
+
+    default_remedy = "Check store.endpoint_url, and the network; nothing that was stored is lost, and the next run goes on."
+
+
+class StoreRefused(StorageError):
+    """The object storage refuses these credentials."""
+
+    default_remedy = "Check store.access_key, store.secret_key and store.region."
 
 
 class DiskFull(StorageError):

@@ -1,10 +1,11 @@
-"""Shared by all tests: a browser where one is needed, installed where it is missing (as the README's test command promises); databases."""
+"""Shared by all tests: a browser where one is needed, installed where it is missing (as the README's test command promises); servers."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from scraper.webui.browser import ensure_browser
 
 sys.path.insert(0, str(Path(__file__).parent))
 from postgres_server import PostgresServer
+from s3_server import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +43,17 @@ def postgres(postgres_server: PostgresServer) -> Iterator[str]:
     url = postgres_server.fresh()
     yield url
     postgres_server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 service, one a test process."""
+    server = S3Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> dict[str, Any]:
+    """The ``store`` section of a configuration: an empty place in a bucket of its own on a real S3 service."""
+    return s3_server.fresh()

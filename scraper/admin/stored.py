@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 from scraper.catalog import Recording
 from scraper.errors import StorageError
 from scraper.settings import Settings
-from scraper.store import BLOCK_BYTES, LocalStore, folder_of
+from scraper.store import BLOCK_BYTES, reading_store
 from scraper.verify import WHAT_NOW
 
 Condition = Literal["ok", "missing", "changed", "unreadable"]
@@ -48,16 +48,21 @@ class StoredFile:
 
 
 def open_stored(settings: Settings, recording: Recording) -> StoredFile:
-    """Open a recording's file. Raises :class:`NotAsStored`, also where its size isn't the catalogued one."""
+    """Open a recording's file, at its beginning.
+
+    Raises :class:`NotAsStored`, also where its size isn't the catalogued one, and where the store can't be asked another
+    :class:`~scraper.errors.StorageError`.
+    """
     try:
-        file = LocalStore(folder_of(settings.store.url)).open(recording.path)
+        file = reading_store(settings.store).open(recording.path)
     except FileNotFoundError as error:
         raise NotAsStored("missing") from error
     except OSError as error:
         raise NotAsStored("unreadable") from error
-    if os.fstat(file.fileno()).st_size != recording.size:
+    if file.seek(0, os.SEEK_END) != recording.size:
         file.close()
         raise NotAsStored("changed")
+    file.seek(0)
     path = PurePosixPath(recording.path)
     return StoredFile(file, recording.size, path.name, _TYPES.get(path.suffix.lower(), _OTHER_TYPE))
 
@@ -71,7 +76,7 @@ def condition_of(settings: Settings, recording: Recording) -> Condition:
                 return "changed"
     except NotAsStored as error:
         return error.condition
-    except OSError:
+    except (OSError, StorageError):
         return "unreadable"
     return "ok"
 

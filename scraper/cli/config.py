@@ -73,12 +73,12 @@ def init(path: Path) -> None:
 def _check_places(settings: Settings) -> None:
     """Ask store and catalog what a job would: whether they can serve these URLs."""
     from scraper.catalog.database import parse_url
-    from scraper.store import folder_of
+    from scraper.store import check_place
 
     refused = []
-    for check, url in ((folder_of, settings.store.url), (parse_url, settings.catalog.url)):
+    for check in (lambda: check_place(settings.store), lambda: parse_url(settings.catalog.url)):
         try:
-            check(url)
+            check()
         except ConfigError as error:
             refused.append(error.message)
     if refused:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from pathlib import Path
 
 from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
@@ -12,7 +10,7 @@ from scraper.doctor.steps import Layer, Step
 from scraper.errors import ScraperError
 from scraper.report import size
 from scraper.settings import Settings
-from scraper.store import LocalStore, folder_of, is_known, open_store
+from scraper.store import is_known, open_store, rehearse
 
 
 def storage(settings: Settings, name: str, catalog: Catalog | ScraperError) -> Step:
@@ -22,14 +20,9 @@ def storage(settings: Settings, name: str, catalog: Catalog | ScraperError) -> S
     try:
         held = catalog.totals(name).archived
         if is_known(catalog):
-            folder = open_store(settings.store, catalog).root
-            place = f"the store has its marker and can be written, {_free(folder)} free"
+            place = f"the store has its marker and can be written{_free(open_store(settings.store, catalog).free())}"
         else:
-            folder = _nearest(folder_of(settings.store.url))
-            with writing("The store"), tempfile.TemporaryFile(dir=folder):
-                pass
-            LocalStore(folder, min_free_mb=settings.store.min_free_mb).check_free()
-            place = f"the store is not there yet: the first job makes it, {_free(folder)} free"
+            place = f"the store is not there yet: the first job makes it{_free(rehearse(settings.store))}"
     except ScraperError as error:
         return Step.failed(Layer.STORAGE, error)
     return Step.ok(Layer.STORAGE, f"{place}; the catalog opens, and holds {held:,} recording{'' if held == 1 else 's'} of this UCM")
@@ -47,11 +40,5 @@ def open_catalog(settings: Settings) -> Catalog | ScraperError:
         return error
 
 
-def _nearest(folder: Path) -> Path:
-    """The folder itself, or what is there above it."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
-
-
-def _free(folder: Path) -> str:
-    with writing("The store"):
-        return size(shutil.disk_usage(folder).free)
+def _free(free: int | None) -> str:
+    return "" if free is None else f", {size(free)} free"

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
 
 from scraper.settings import checks
 from scraper.settings.base import FilePath, Origin, Seconds, Section, Texts, User, empty_if_null, lower
 from scraper.settings.fleet import Encryption, Fleet
 from scraper.settings.serving import Admin, Hooks, Limits, Notify, Ping, Schedule, Watch
-from scraper.settings.sinks import Sink, check_names, check_ucms
 
 
 class Store(Section):
@@ -38,6 +37,28 @@ class Store(Section):
     min_free_mb: int = Field(default=200, ge=0, description="Stop storing while less is free, in MB.")
     endpoint_url: str | None = Field(default=None, description="S3 only: the service's address, where it isn't Amazon's.")
     region: str | None = Field(default=None, description="S3 only: the region.")
+    access_key: SecretStr | None = Field(
+        default=None, description="S3 only: the access key; unless given, what AWS's own tools would take (environment, profile, role)."
+    )
+    access_key_file: FilePath | None = Field(default=None, description="A file that holds it, instead.")
+    secret_key: SecretStr | None = Field(default=None, description="S3 only: the secret that belongs to the access key.")
+    secret_key_file: FilePath | None = Field(default=None, description="A file that holds it, instead.")
+    path_style: bool | None = Field(
+        default=None, description="S3 only: write the bucket into the path, not before the host's name; null: where endpoint_url is given."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_keys(cls, raw: Any, info: ValidationInfo) -> Any:
+        for key in ("access_key", "secret_key"):
+            raw = checks.secret_from_file(raw, key, info)
+        return raw
+
+    @model_validator(mode="after")
+    def _needs_both_keys(self, info: ValidationInfo) -> Self:
+        if (self.access_key is None) != (self.secret_key is None) and checks.secrets_wanted(info):
+            raise checks.problem("access_key and secret_key belong together; give both or none")
+        return self
 
 
 class CatalogSettings(Section):
@@ -199,11 +220,6 @@ class Settings(Section):
     ping: Annotated[Ping, BeforeValidator(empty_if_null)] = Field(
         default=Ping(), description="A dead-man's switch: somebody who notices when the pings stop (`serve`)."
     )
-    sinks: Annotated[dict[str, Sink], BeforeValidator(empty_if_null), AfterValidator(check_names)] = Field(
-        default={},
-        description="To whom each recording is handed over as it arrives, each under a name of your choice: a webhook, an SQL statement, a"
-        " transcription service or a command, in the order in which they are to have it; docs/handover.md shows them.",
-    )
     browser: Annotated[Browser, BeforeValidator(empty_if_null)] = Field(
         default=Browser(), description="The Chromium that the web UI is worked with."
     )
@@ -244,11 +260,6 @@ class Settings(Section):
                 derived[section] = {"url": url, **(given or {})}
         return derived
 
-    @model_validator(mode="after")
-    def _sinks_are_of_ucms(self) -> Self:
-        check_ucms(self.sinks, self.ucms)
-        return self
-
     def origin_of(self, path: str) -> Origin:
         """Where the value at a dotted path (``ucms.head-office.web.username``) comes from."""
         while path:
@@ -282,6 +293,7 @@ class Settings(Section):
         for secret in (self.admin.token, self.hooks.password, self.ping.url, *self.notify.urls, *self.encryption.key):
             if secret:
                 yield secret.get_secret_value()
-        for sink in self.sinks.values():
-            yield from sink.secrets()
+        for key in (self.store.access_key, self.store.secret_key):
+            if key:
+                yield key.get_secret_value()
         yield from checks.password_in_url(self.catalog.url)

@@ -117,14 +117,11 @@ def test_config_check_of_a_valid_one_names_its_ucms(call: Call) -> None:
 @pytest.mark.usefixtures("config")
 def test_config_check_refuses_what_run_refuses(call: Call, monkeypatch: pytest.MonkeyPatch, make: Any, tmp_path: Path) -> None:
     (tmp_path / "all.tgz").write_bytes(make.tgz([]))
-    monkeypatch.setenv("UCM_SCRAPER__STORE__URL", "s3://bucket/prefix")
+    monkeypatch.setenv("UCM_SCRAPER__STORE__URL", f"s3://bucket/{'x' * 300}")
     checked, ran = call("config", "check"), call("ingest", "all.tgz", "--ucm", "one", "--json")
-    sentence = "store.url: a store on s3:// comes later; today it is a folder."
+    sentence = "store.url: what follows the bucket is longer than 200 bytes."
     assert (checked.exit_code, ran.exit_code) == (2, 2)
     assert sentence in checked.stderr and json.loads(ran.stdout)["error"]["message"] == sentence
-    monkeypatch.setenv("UCM_SCRAPER__CATALOG__URL", "postgresql+psycopg://u:hunter2@db.example.com/x")
-    checked, ran = call("config", "check"), call("ingest", "all.tgz", "--ucm", "one", "--json")
-    assert sentence in checked.stderr and json.loads(ran.stdout)["error"]["message"] in checked.stderr
 
 
 def test_config_check_takes_an_api_alone_and_warns_of_what_may_be_regretted(call: Call, config: Path) -> None:

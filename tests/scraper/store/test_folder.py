@@ -1,4 +1,4 @@
-"""The store: its marker, its writing, its names."""
+"""The store in a folder: its marker, its writing, its names. What every kind of store does is in test_contract.py."""
 
 from __future__ import annotations
 
@@ -158,10 +158,9 @@ def test_a_disk_that_fills_while_writing_is_disk_full(small_disk: Path) -> None:
     assert isinstance(storage_error(caught.value, "The store"), DiskFull)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/prefix", "ftp://host/x"])
-def test_object_storage_comes_later(shop: Any, make: Any, url: str) -> None:
-    with pytest.raises(ConfigError, match="comes later"):
-        open_store(make.store_settings(url), shop.catalog)
+def test_a_store_of_an_unknown_kind_is_refused(shop: Any, make: Any) -> None:
+    with pytest.raises(ConfigError, match="there is no store on ftp://"):
+        open_store(make.store_settings("ftp://host/x"), shop.catalog)
 
 
 @pytest.mark.parametrize("template", ["{ucm}/{month}", "{name}/{other}", "{ucm.__class__}/{name}", "{name!r}", "{name:>10}", "{name", "{}"])
