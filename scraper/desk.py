@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
 from scraper.bandwidth import Bandwidth
 from scraper.catalog import Catalog
+from scraper.catalog.tombstones import Forgotten
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
 from scraper.handover.known import known_sinks
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
+from scraper.keeping.erase import Erasing
 from scraper.lock import job_lock
 from scraper.log import as_ours
 from scraper.models import UNDATED, Gap, Identity, RecordingClass, Report, Source, Status, Trigger, Window, month_in_name
@@ -89,6 +92,8 @@ class Desk:
     view: View | None = None
     #: What failed on some way, while others may go on.
     failures: list[ScraperError] = field(default_factory=list)
+    #: What was erased, and counts as if it didn't exist.
+    forgotten: Forgotten = field(default_factory=partial(Forgotten, ""))
 
     def identity(self, klass: RecordingClass, month: str | None, name: str) -> Identity:
         """The identity of this UCM's recording; without a month, that of the time in its name."""
@@ -120,6 +125,7 @@ class Desk:
                 months=months,
                 same_as=same_as or {},
                 inside=inside,
+                forgotten=self.forgotten,
                 progress=self.order.progress,
                 stop=self.order.stop,
                 format=self.order.settings.store.format,
@@ -184,8 +190,10 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
             catalog.sync_sinks(known_sinks(order.settings))
             store = open_store(order.settings.store, catalog)
             recover(store, catalog, order.ucm)
+            Erasing(catalog, store, data_dir, order.ucm).finish()
             store.check_free()
             desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived, Bandwidth.of(order.settings))
+            desk.forgotten = catalog.forgotten(order.ucm)
             try:
                 yield desk
             except Exception as error:  # noqa: BLE001 -- the job's own boundary

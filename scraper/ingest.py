@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
@@ -65,7 +65,8 @@ class IngestContext:
 
     ``months`` asks the PBX's listing for the month of a bare name of so many bytes; it is called in the thread that called
     :meth:`Ingest.run`, and only where the archive carries none. ``same_as``: recordings that are known under another month than the
-    archive's. ``inside``: whether a recording is wanted; others are left out. ``stop`` ends the ingest after the recordings in hand.
+    archive's. ``inside``: whether a recording is wanted; others are left out. ``forgotten``: of these not even that is told. ``stop``
+    ends the ingest after the recordings in hand.
     To ``options`` is added what calibration found of this UCM's GSFF. ``format``: what decoded recordings are stored as.
     """
 
@@ -80,6 +81,7 @@ class IngestContext:
     months: MonthOf | None = None
     same_as: Mapping[Identity, Identity] = field(default_factory=dict)
     inside: Callable[[Identity], bool] = lambda identity: True
+    forgotten: Container[Identity] = ()
     progress: IngestProgress = field(default_factory=_Unwatched)
     stop: threading.Event = field(default_factory=threading.Event)
     options: Options = field(default_factory=Options)
@@ -180,6 +182,9 @@ class Ingest:
             member.close()
             return
         identity = self._identity(member)
+        if identity in self.context.forgotten:
+            member.close()
+            return
         if not self.context.inside(identity):
             self.outcome.outside.add(identity)
             member.close()
@@ -188,12 +193,14 @@ class Ingest:
         hands.give(member.in_memory, lambda: self._take(member, identity))
 
     def _skip(self, item: Skipped) -> None:
+        is_recording = item.why != A_FOLDER and split_extension(item.name)[1].lower() in _AUDIO_NAMES
+        identity = self._identity(item) if is_recording else None
+        if identity in self.context.forgotten:
+            return
         self.outcome.skipped.append((item.name, item.why))
-        if item.why != A_FOLDER and split_extension(item.name)[1].lower() in _AUDIO_NAMES:
-            identity = self._identity(item)
-            if self.context.inside(identity):
-                self.outcome.seen.add(identity)
-                self._not_taken[identity] = item.why
+        if identity is not None and self.context.inside(identity):
+            self.outcome.seen.add(identity)
+            self._not_taken[identity] = item.why
 
     def _record_gaps(self, *, corrupt: bool) -> None:
         """What has a recording's name and was not taken is missing; what came in a damaged archive is kept, but not believed yet."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
+from scraper.catalog.tombstones import row_key
 from scraper.desk import Desk
 from scraper.errors import NotListed, PageNotAsExpected
 from scraper.models import RecordingClass, Window
@@ -23,6 +25,7 @@ from scraper.webui.sidebar import Entry
 _DUE_AFTER = timedelta(hours=24)
 #: A call's last recording is listed no later than this after the call began.
 _LATER_PARTS = timedelta(days=1)
+_DAY = r"\d{4}-\d\d-\d\d"
 #: Lists that are remembered to judge the next one by.
 _CENSUSES = 10
 
@@ -127,21 +130,26 @@ class Lists:
         catalog, ucm, reading = self._desk.catalog, self._desk.order.ucm, self._reading(page)
         last, enough = catalog.last_listing(ucm, page), None
         since = self._remembered.news_since("lists-read", catalog.newest_listed(ucm, last)) if last else None
+        known: dict[str, int] = self._remembered.get(f"erased-{page}") or {}
         if last and since and not self._how.whole:
-            border = since.isoformat(sep=" ", timespec="seconds")
-            enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border), border)
+            border = (datetime.combine(since, time()) if known else since).isoformat(sep=" ", timespec="seconds")
+            older = sum(count for day, count in known.items() if day < border[:10])
+            enough = NewsAreEnough(catalog.count_listed_before(ucm, last, border) + older, border)
         found = await self._web.list_page(page, enough)
         self._remember_pages()
+        rows, erased = self._without_erased(found.rows)
         if not found.whole:
             self._fail(page, "It is not as long as it says.")
-            self._unsure += map(listed_file, found.rows)
+            self._unsure += map(listed_file, rows)
             return
-        rows = found.rows
         if last and enough and enough.met:
             rows = [row for row in rows if row.time >= enough.border]
             catalog.carry_over(ucm, last, enough.border, reading)
+            erased |= {day: count for day, count in known.items() if day < enough.border[:10]}
         catalog.upsert_listing(ucm, map(listed_file, rows), reading)
-        if page is RecordingClass.MONITOR and not self._is_believed(reading):
+        if erased != known:
+            self._remembered.set(f"erased-{page}", erased)
+        if page is RecordingClass.MONITOR and not self._is_believed(reading, erased):
             return
         catalog.complete_listing(ucm, page, reading)
         self.read.add(page)
@@ -161,7 +169,7 @@ class Lists:
             self._web.filtered.discard(page)  # it takes the dates, and the PBX doesn't mind them
         if page is RecordingClass.MONITOR:
             self._remembered.set(HAS_FILTER, page in self._web.filtered)
-        rows = list(map(listed_file, inside))
+        rows = list(map(listed_file, self._without_erased(inside)[0]))
         if not found.whole:
             self._fail(page, "It is not as long as it says.")
             self._unsure += rows
@@ -171,9 +179,24 @@ class Lists:
         self._windowed[page] = rows
         self.read.add(page)
 
-    def _is_believed(self, reading: str) -> bool:
+    def _without_erased(self, rows: list[Listed]) -> tuple[list[Listed], dict[str, int]]:
+        """The rows but those that the archive let go of for good, and by day how many these are: the PBX's total counts them, too."""
+        forgotten, kept, erased = self._desk.forgotten, list[Listed](), Counter[str]()
+        if not forgotten:
+            return rows, {}
+        for row in rows:
+            _, month, name, _, call_time = listed_file(row)
+            if not forgotten.has(row_key(month, name, call_time)):
+                kept.append(row)
+            elif re.fullmatch(_DAY, row.time[:10]):
+                erased[row.time[:10]] += 1
+        return kept, dict(erased)
+
+    def _is_believed(self, reading: str, erased: Mapping[str, int]) -> bool:
         """Whether the list is plausible. Raises :class:`SafetyStop`; False where it is empty, and some should still be there."""
-        now = Census(self._remembered.local(self._how.at), self._desk.catalog.listed_days(self._desk.order.ucm, reading))
+        by_day = Counter(self._desk.catalog.listed_days(self._desk.order.ucm, reading))
+        by_day.update({date.fromisoformat(day): count for day, count in erased.items()})
+        now = Census(self._remembered.local(self._how.at), by_day)
         history = [] if self._how.believed else [_census(kept) for kept in self._remembered.get("censuses") or []]
         if stop := safety(history, now):
             raise stop
@@ -188,7 +211,7 @@ class Lists:
 def lies_in(window: Window, row: Listed) -> bool:
     """Whether a row's call time lies in the window; what can't be told may."""
     day = row.time[:10]
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+    if not re.fullmatch(_DAY, day):
         return True
     return (window.since is None or day >= window.since.isoformat()) and (window.until is None or day < window.until.isoformat())
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from converters.interface import Source
 from scraper.catalog.gaps import Quarantined
+from scraper.catalog.tombstones import Key, key_of
 from scraper.disk import make_folder, sync_folder, write_private, writing
 from scraper.models import Identity, utc
 from scraper.names import MAX_NAME_BYTES, component, shorten
@@ -48,6 +49,18 @@ class Quarantine:
                 _write(path, _blocks(source))
                 write_private(note, json.dumps(_note(identity, source.size, sha256, suspicion), ensure_ascii=False, indent=2).encode())
         return Quarantined(relative.as_posix(), sha256)
+
+    def remove(self, keys: Collection[Key]) -> int:
+        """Remove all that is kept of these recordings, with its notes; how many copies. Raises as :meth:`keep`."""
+        removed = 0
+        with writing("The quarantine"):
+            for note in self.folder.rglob("*.json") if self.folder.is_dir() else ():
+                month, _, name = str(json.loads(note.read_bytes()).get("path", "")).partition("/")
+                if key_of(month, name) in keys:
+                    note.with_suffix("").unlink(missing_ok=True)
+                    note.unlink()
+                    removed += 1
+        return removed
 
     def count(self, ucm: str) -> int:
         """How many items of this UCM are kept."""

@@ -94,7 +94,7 @@ class _Story:
 
     async def fetch_these(self, names: Iterable[str]) -> None:
         desk, ways = self._desk, self._fetching.ways
-        wanted = {identity for name in names for identity in self._identities(name)}
+        wanted = {identity for name in names for identity in self._identities(name) if identity not in desk.forgotten}
         known = {identity for identity in wanted if identity.month in desk.catalog.months_of(identity.ucm, identity.klass, identity.name)}
         missing = [identity for identity in wanted if not self._is_held(identity)]
         gaps = await self._fetching.what_stays_missing(

@@ -11,6 +11,7 @@ from loguru import logger
 
 from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
+from scraper.catalog.tombstones import row_key
 from scraper.desk import Desk
 from scraper.errors import ApiBlocked, ApiOff, NotListed, PermissionMissing, SafetyStop, ScraperError, StorageError
 from scraper.fetching import FINAL
@@ -156,7 +157,8 @@ class Survey:
 
     def _rows(self) -> Iterator[ListedFile]:
         yield from self.lists.rows()
-        yield from self._directories
+        forgotten = self._desk.forgotten
+        yield from (row for row in self._directories if not (forgotten and forgotten.has(row_key(row.month, row.name))))
 
     def _calls_since_until(self, source: CallSource) -> tuple[datetime | None, datetime | None]:
         """From and to which call start (PBX local, naive) the call records of one source are asked for: the other may have told less."""

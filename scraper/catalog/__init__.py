@@ -11,7 +11,9 @@ from scraper.catalog.fleet import FleetRecords, Held, Lease
 from scraper.catalog.gap_pages import GapPages
 from scraper.catalog.gaps import Gaps, OpenGap
 from scraper.catalog.holdings import Holdings
+from scraper.catalog.holds import Hold, Holds
 from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
+from scraper.catalog.keeping import Keeping
 from scraper.catalog.notices import Notice, Notices
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.replacements import Replacements
@@ -60,6 +62,8 @@ class Catalog(
     Gaps,
     GapPages,
     Holdings,
+    Holds,
+    Keeping,
     Calls,
     Inventory,
     Calibrations,

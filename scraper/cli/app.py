@@ -7,7 +7,23 @@ from typing import Any
 
 import click
 
-from scraper.cli import archive, backfill, cdrs, config, deliver, doctor, files, reconvert, run, serve, simulate, task, verify, watch
+from scraper.cli import (
+    archive,
+    backfill,
+    cdrs,
+    config,
+    deliver,
+    doctor,
+    files,
+    keeping,
+    reconvert,
+    run,
+    serve,
+    simulate,
+    task,
+    verify,
+    watch,
+)
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
 
@@ -62,7 +78,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 for _command in (
     *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
-    *(files.convert, files.inspect, reconvert.reconvert, simulate.simulate, config.config),
+    *(files.convert, files.inspect, reconvert.reconvert, keeping.erase, simulate.simulate, config.config),
     *(deliver.deliver, deliver.deliveries),
     *(serve.serve, task.task, watch.healthcheck, watch.notify),
 ):

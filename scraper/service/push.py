@@ -18,6 +18,7 @@ from typing import Protocol
 from loguru import logger
 
 from scraper.catalog import Catalog
+from scraper.catalog.tombstones import key_of
 from scraper.cdr import Call, CallFile
 from scraper.errors import ExitCode, StorageError
 from scraper.models import Identity, Trigger, class_of
@@ -197,6 +198,8 @@ class Pushes:
     def _is_held(self, ucm: str, path: str) -> bool:
         catalog = self._service.catalog
         month, _, name = path.rpartition("/")
+        if catalog.forgotten(ucm).has(key_of(month, name)):  # it never comes
+            return True
         klass = class_of(name)
         versions = [Identity(ucm, klass, one, name) for one in ([month] if month else catalog.months_of(ucm, klass, name))]
         return any(catalog.is_archived(identity) and catalog.gap_of(identity) is None for identity in versions)

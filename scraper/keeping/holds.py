@@ -1,0 +1,66 @@
+"""What legal holds protect, be it from erasure or from retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from scraper.catalog import Hold
+from scraper.catalog.tombstones import Key, row_key
+from scraper.errors import ConfigError
+from scraper.keeping.choosing import Chosen, Place, calls_of
+from scraper.keeping.criteria import Criteria, Span
+from scraper.models import Window
+
+
+@dataclass(slots=True)
+class Protection:
+    """What the open holds of a UCM protect: in doubt, too much."""
+
+    _wanted: list[Criteria] = field(default_factory=list)
+    _keys: set[Key] = field(default_factory=set)
+    _calls: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, place: Place, holds: Iterable[Hold]) -> Protection:
+        """What these holds protect."""
+        found = cls()
+        for hold in holds:
+            wanted = criteria_of(hold)
+            found._wanted.append(wanted)
+            for leg in calls_of(place, wanted) if wanted != Criteria() else ():
+                found._calls.add(leg.id)
+                found._keys.update(row_key(file.month, file.name, leg.start) for file in leg.files)
+        return found
+
+    def held(self, chosen: Chosen) -> tuple[set[Key], set[int]]:
+        """Which of the chosen recordings and calls are under a hold."""
+        if Criteria() in self._wanted:
+            return set(chosen.spans), set(chosen.calls)
+        keys = {key for key, span in chosen.spans.items() if key in self._keys or self._holds(key, span)}
+        return keys, chosen.calls & self._calls
+
+    def _holds(self, key: Key, span: Span | None) -> bool:
+        return any(
+            wanted.touches(span) and wanted.is_named_by(key.name) and (wanted.wants_file(key.month, key.name) or key.name in wanted.named)
+            for wanted in self._wanted
+        )
+
+
+def criteria_of(hold: Hold) -> Criteria:
+    """What a hold is on."""
+    since, until = (date.fromisoformat(day) if day else None for day in (hold.since, hold.until))
+    return Criteria(hold.number or "", Window(since, until), (hold.name,) if hold.name else ())
+
+
+def refuse_held(place: Place, chosen: Chosen) -> None:
+    """Raise :class:`ConfigError` where a hold protects some of what is chosen."""
+    holds = place.catalog.holds([place.ucm])
+    keys, calls = Protection.of(place, holds).held(chosen)
+    if keys or calls:
+        what = f"{len(keys)} of these recordings and {len(calls)} of these call records are under a legal hold"
+        raise ConfigError(
+            f"{what}, so that nothing was erased.",
+            remedy=f"`ucm-scraper hold list --ucm {place.ucm}` shows the holds; one must be lifted (`ucm-scraper hold remove`) first.",
+        )
