@@ -16,6 +16,7 @@ from scraper.settings import checks
 from scraper.settings.base import FilePath, Origin, Seconds, Section, Texts, User, empty_if_null, lower
 from scraper.settings.fleet import Encryption, Fleet
 from scraper.settings.serving import Admin, Hooks, Limits, Notify, Ping, Schedule, Watch
+from scraper.settings.sinks import Sink, check_names, check_ucms
 
 
 class Store(Section):
@@ -220,6 +221,11 @@ class Settings(Section):
     ping: Annotated[Ping, BeforeValidator(empty_if_null)] = Field(
         default=Ping(), description="A dead-man's switch: somebody who notices when the pings stop (`serve`)."
     )
+    sinks: Annotated[dict[str, Sink], BeforeValidator(empty_if_null), AfterValidator(check_names)] = Field(
+        default={},
+        description="To whom each recording is handed over as it arrives, each under a name of your choice: a webhook, an SQL statement, a"
+        " transcription service or a command, in the order in which they are to have it; docs/handover.md shows them.",
+    )
     browser: Annotated[Browser, BeforeValidator(empty_if_null)] = Field(
         default=Browser(), description="The Chromium that the web UI is worked with."
     )
@@ -260,6 +266,11 @@ class Settings(Section):
                 derived[section] = {"url": url, **(given or {})}
         return derived
 
+    @model_validator(mode="after")
+    def _sinks_are_of_ucms(self) -> Self:
+        check_ucms(self.sinks, self.ucms)
+        return self
+
     def origin_of(self, path: str) -> Origin:
         """Where the value at a dotted path (``ucms.head-office.web.username``) comes from."""
         while path:
@@ -293,6 +304,8 @@ class Settings(Section):
         for secret in (self.admin.token, self.hooks.password, self.ping.url, *self.notify.urls, *self.encryption.key):
             if secret:
                 yield secret.get_secret_value()
+        for sink in self.sinks.values():
+            yield from sink.secrets()
         for key in (self.store.access_key, self.store.secret_key):
             if key:
                 yield key.get_secret_value()
