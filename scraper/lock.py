@@ -36,6 +36,14 @@ def service_lock(data_dir: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def browser_lock(data_dir: Path, place: int) -> Iterator[None]:
+    """Hold one of the places for browsers (``.browser-N.lock``) while the block runs. Raises as :func:`job_lock`."""
+    handle = _open(data_dir / "locks" / f".browser-{place}.lock")
+    with _held(handle, lambda: Busy("Another job's browser has this place.")):
+        yield
+
+
 def is_free(data_dir: Path, ucm: str) -> bool:
     """Whether nobody works on a UCM. What a holder that was killed wrote into the lock does not count, whoever has its pid now."""
     try:

@@ -12,6 +12,9 @@ from typing import Protocol
 #: What a display may fail with: a stream that is closed or full, a terminal that is odd, a second display on the same one.
 _DISPLAY_ERRORS = (OSError, ValueError, RuntimeError, AttributeError)
 
+#: The phase in which a job does nothing but wait until other jobs' browsers have ended.
+WAITING_FOR_BROWSER = "waiting for a browser's turn"
+
 
 class Progress(Protocol):
     """Told what a job does. Called from any thread; sizes in bytes. No method raises."""

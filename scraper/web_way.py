@@ -22,6 +22,7 @@ from scraper.web_access import prove_access
 from scraper.web_tab import Tab
 from scraper.webui.browser import LaunchOptions, as_browser_failure
 from scraper.webui.cdr_page import open_calls
+from scraper.webui.place import a_place
 from scraper.webui.recordings_page import Enough, Listed, RecordingsPage
 from scraper.webui.sidebar import Entry
 from scraper.webui.ui import WebUi, web_ui
@@ -111,10 +112,13 @@ class WebWay:
             access = await in_thread(prove_access, order.settings, order.ucm, self.desk.catalog)
             self.downloads.mkdir(mode=0o700, exist_ok=True)
             browser = order.settings.browser
-            progress.phase("opening the web UI")
             host, bandwidth = urlsplit(access.url).hostname, self.desk.bandwidth
             options = LaunchOptions(self.downloads, browser.executable, browser.headless, host, bandwidth=bandwidth)
-            self._ui = await self._closing.enter_async_context(web_ui(access, options))
+            async with AsyncExitStack() as opening:
+                await opening.enter_async_context(a_place(order.settings, progress))
+                progress.phase("opening the web UI")
+                self._ui = await opening.enter_async_context(web_ui(access, options))
+                self._closing = opening.pop_all()
         return self._ui
 
     async def give_up(self, error: ScraperError) -> None:

@@ -31,12 +31,22 @@ class Limits(Section):
     """What the service may take of the machine, the network and the PBXs."""
 
     jobs: int = Field(default=2, ge=1, le=100, description="UCMs that are worked on at the same time.")
+    browsers: int | None = Field(
+        default=None, ge=1, le=100, description="Browsers that run at the same time, some 300 MB each; null: as many as jobs, at most 8."
+    )
     quiet_hours: Annotated[Texts, AfterValidator(checks.quiet_hours)] = Field(
         default=[], description="When backfills rest, such as 08:00-18:00 or mon-fri 08:00-18:00."
     )
-    bandwidth_mbit: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="The most that one job downloads, in Mbit/s.")
+    bandwidth_mbit: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="The most that all jobs together download, in Mbit/s."
+    )
     job_hours: Seconds = Field(default=12.0, description="A job that takes longer is ended; the next one goes on where it was.")
     stop_seconds: Seconds = Field(default=60.0, description="How long a job may take to stop in order, before it is ended.")
+
+    @property
+    def browser_places(self) -> int:
+        """Browsers that run at the same time."""
+        return self.browsers or min(self.jobs, 8)
 
 
 class ServerTls(Section):

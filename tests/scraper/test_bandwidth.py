@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import threading
 import time
@@ -44,6 +45,37 @@ def test_time_that_nobody_used_is_not_saved_up():
     bandwidth = Bandwidth(1000, clock)
     clock.now = 3600.0
     assert bandwidth.spend(1000) == 1.0
+
+
+def test_several_processes_spend_from_one_budget(tmp_path: Path):
+    clock = Clock()
+    one, other = (Bandwidth(1000, clock, tmp_path / "shared") for _ in range(2))
+    assert [one.spend(500), other.spend(500), one.spend(1000)] == [0.5, 1.0, 2.0]
+    clock.now = 3600.0
+    assert other.spend(1000) == 1.0
+
+
+def test_what_was_spent_before_the_machine_started_anew_is_not_waited_for(tmp_path: Path):
+    (tmp_path / "shared").write_text("11111111-1111-1111-1111-111111111111 9000000.000000\n")
+    assert Bandwidth(1000, Clock(), tmp_path / "shared").spend(1000) == 1.0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe damaged", b"one two three"])
+def test_shared_file_that_is_damaged_counts_as_empty(tmp_path: Path, content: bytes):
+    (tmp_path / "shared").write_bytes(content)
+    one, other = (Bandwidth(1000, Clock(), tmp_path / "shared") for _ in range(2))
+    assert [one.spend(1000), other.spend(1000)] == [1.0, 2.0]
+
+
+def test_without_the_shared_file_each_keeps_to_the_limit_by_itself(tmp_path: Path):
+    bandwidth = Bandwidth(1000, Clock(), tmp_path / "missing" / "shared")
+    assert [bandwidth.spend(1000), bandwidth.spend(1000)] == [1.0, 2.0]
+
+
+def test_process_that_holds_the_shared_file_hangs_nobody(tmp_path: Path):
+    with (tmp_path / "shared").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert Bandwidth(1000, Clock(), tmp_path / "shared").spend(1000) == 1.0
 
 
 @contextmanager
