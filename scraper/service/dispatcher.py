@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from loguru import logger
 
 from scraper.errors import ExitCode, InternalError, ScraperError
 from scraper.log import as_ours
+from scraper.service.listeners import Listeners, take
 from scraper.service.task import Event, Kind, Stage, Task, TaskState
 from scraper.settings.serving import Limits
 
 #: How many ended tasks are remembered.
 _REMEMBERED = 50
-#: Events that a listener may leave unread; then the oldest are dropped.
-_UNREAD = 1000
 #: How long a process that told its result may take to leave, in seconds.
 _LEAVING_SECONDS = 15.0
 #: How often it is looked whether another program still holds a UCM, in seconds.
@@ -58,32 +56,6 @@ class Work(Protocol):
 Begin = Callable[[Task], Awaitable[Work]]
 
 
-class _Listener(AsyncIterator[Event]):
-    """What tasks tell, from its making on; it is forgotten when nobody holds it any more."""
-
-    def __init__(self, task_id: str | None) -> None:
-        self.task_id = task_id
-        self._unread: deque[Event | None] = deque(maxlen=_UNREAD)
-        self._came = asyncio.Event()
-
-    def put(self, event: Event | None) -> None:
-        self._unread.append(event)
-        self._came.set()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Event:
-        while not self._unread:
-            self._came.clear()
-            await self._came.wait()
-        event = self._unread.popleft()
-        if event is None:
-            self.put(None)
-            raise StopAsyncIteration
-        return event
-
-
 @dataclass(slots=True, eq=False)
 class _Entry:
     """A task on its way. ``elsewhere``: another program holds its UCM. ``deadline``: when it will have overstayed."""
@@ -107,7 +79,8 @@ class _Entry:
 class Dispatcher:
     """Who has tasks done; see :class:`scraper.service.task.Dispatch`. Everything is called in one event loop.
 
-    ``is_free``: whether no other program works on a UCM. ``ended``: told each task that ended.
+    ``is_free``: whether no other program works on a UCM. ``ended``: told each task that ended. ``waits``: whether a task waits for other
+    programs on its UCM to end; else it ends as busy.
     """
 
     begin: Begin
@@ -115,10 +88,11 @@ class Dispatcher:
     clock: Callable[[], datetime]
     is_free: Callable[[str], bool] = lambda _: True
     ended: Callable[[TaskState], None] = lambda _: None
+    waits: bool = True
     _waiting: list[_Entry] = field(default_factory=list)
     _running: dict[_Entry, asyncio.Task[None]] = field(default_factory=dict)
     _past: deque[TaskState] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    _listeners: weakref.WeakSet[_Listener] = field(default_factory=weakref.WeakSet)
+    _listeners: Listeners = field(default_factory=Listeners)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _look: asyncio.TimerHandle | None = None
     _closing: bool = False
@@ -164,11 +138,8 @@ class Dispatcher:
 
     def events(self, task_id: str | None = None) -> AsyncIterator[Event]:
         """What tasks tell from now on: of one, until it ends; or of all."""
-        listener = _Listener(task_id)
-        if task_id is not None and not any(entry.task.id == task_id for entry in (*self._running, *self._waiting)):
-            listener.put(None)
-        self._listeners.add(listener)
-        return listener
+        known = any(entry.task.id == task_id for entry in (*self._running, *self._waiting))
+        return self._listeners.add(task_id, over=task_id is not None and not known)
 
     async def close(self) -> None:
         """Drop what waits, ask what runs to stop, and return when all has ended: within ``stop_seconds`` and a little.
@@ -198,7 +169,7 @@ class Dispatcher:
             self._over(entry, ExitCode.GAPS)
             return entry.state
         self._waiting.append(entry)
-        self._tell_stage(entry)
+        self._listeners.tell_stage(entry.state)
         self._next_turns()
         return entry.state
 
@@ -211,7 +182,7 @@ class Dispatcher:
                 self._waiting.remove(entry)
                 entry.state.stage, entry.state.started_at = Stage.RUNNING, self.clock()
                 self._running[entry] = asyncio.ensure_future(self._attend(entry))
-                self._tell_stage(entry)
+                self._listeners.tell_stage(entry.state)
         if self._look is None and any(entry.elsewhere for entry in self._waiting):
             self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_again)
 
@@ -254,7 +225,8 @@ class Dispatcher:
         elif entry.state.result is None:
             code = self._blame(entry, InternalError("The job's process ended without a result.", remedy="Look at the log of this job."))
         del self._running[entry]
-        if code == ExitCode.BUSY and entry.task.kind in _PATIENT and entry.state.stage is Stage.RUNNING and not self._closing:
+        patient = self.waits and entry.task.kind in _PATIENT
+        if code == ExitCode.BUSY and patient and entry.state.stage is Stage.RUNNING and not self._closing:
             self._wait_for_others(entry)
         else:
             self._over(entry, code)
@@ -267,7 +239,7 @@ class Dispatcher:
         state = entry.state
         state.stage, state.started_at, state.run_id, state.phase, state.exit_code, state.result = Stage.WAITING, None, None, "", None, None
         self._waiting.append(entry)
-        self._tell_stage(entry)
+        self._listeners.tell_stage(entry.state)
 
     async def _follow(self, entry: _Entry) -> None:
         """Take what the work tells until it ends; ask it to stop when it overstays, and leave it when it doesn't."""
@@ -295,7 +267,7 @@ class Dispatcher:
     def _ask_to_stop(self, entry: _Entry) -> None:
         if entry.state.stage is Stage.RUNNING:
             entry.state.stage = Stage.STOPPING
-            self._tell_stage(entry)
+            self._listeners.tell_stage(entry.state)
             if entry.deadline is not None:
                 with suppress(RuntimeError):  # it has run out just now
                     entry.deadline.reschedule(asyncio.get_running_loop().time() + self.limits.stop_seconds)
@@ -305,21 +277,10 @@ class Dispatcher:
     def _take(self, entry: _Entry, told: Mapping[str, Any]) -> None:
         """Enter into the state what a task told, and hand it on."""
         state, name, data = entry.state, str(told.get("event")), {key: value for key, value in told.items() if key != "event"}
-        match name:
-            case "run":
-                state.run_id = data.get("run_id")
-            case "phase":
-                state.phase = str(data.get("name", ""))
-            case "downloaded":
-                state.received, state.total = data.get("received", 0), data.get("total")
-            case "recording":
-                state.recordings = data.get("recordings", 0)
-            case "result":
-                state.exit_code, state.result = int(data.get("exit_code", ExitCode.INTERNAL)), data.get("result")
-                state.run_id = data.get("run_id") or state.run_id
-                if entry.deadline is not None:
-                    entry.deadline.reschedule(asyncio.get_running_loop().time() + _LEAVING_SECONDS)
-        self._tell(entry, name, data)
+        take(state, name, data)
+        if name == "result" and entry.deadline is not None:
+            entry.deadline.reschedule(asyncio.get_running_loop().time() + _LEAVING_SECONDS)
+        self._listeners.tell(Event(state.task.id, state.task.ucm, name, data))
 
     def _blame(self, entry: _Entry, error: ScraperError) -> int:
         logger.bind(action="task-failed", ucm=entry.task.ucm, kind=entry.task.kind.value).error("{} {}", error.message, error.remedy)
@@ -330,17 +291,6 @@ class Dispatcher:
         state = entry.state
         state.stage, state.exit_code, state.ended_at = Stage.ENDED, int(code), self.clock()
         self._past.append(state)
-        self._tell_stage(entry)
-        for listener in tuple(self._listeners):
-            if listener.task_id == entry.task.id:
-                listener.put(None)
+        self._listeners.tell_stage(state)
+        self._listeners.end(entry.task.id)
         self.ended(state)
-
-    def _tell_stage(self, entry: _Entry) -> None:
-        self._tell(entry, "stage", {"stage": entry.state.stage.value, "exit_code": entry.state.exit_code})
-
-    def _tell(self, entry: _Entry, name: str, data: dict[str, Any]) -> None:
-        event = Event(entry.task.id, entry.task.ucm, name, data)
-        for listener in tuple(self._listeners):
-            if listener.task_id in (None, entry.task.id):
-                listener.put(event)
