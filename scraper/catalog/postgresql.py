@@ -27,7 +27,8 @@ from scraper.errors import (
 
 #: How long a transaction waits for another's turn to end, in seconds; they wait in the order in which they came.
 PATIENCE = 30.0
-READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+# Not READ ONLY as well: SQLAlchemy would end that by READ WRITE, against a server's own word.
+READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
 WRITING: dict[str, Any] = {}
 
 #: No statement takes longer than this, in seconds, but for those that change the tables.

@@ -31,7 +31,7 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def catalog(url: str) -> Iterator[Catalog]:
+def in_a_file(url: str) -> Iterator[Catalog]:
     with Catalog.open(url) as opened:
         yield opened
 
@@ -75,26 +75,26 @@ def migrated(folder: Path, revision: str) -> str:
     return url
 
 
-def test_a_new_catalog_is_exactly_what_the_migrations_make(url: str, catalog: Catalog, tmp_path: Path) -> None:
+def test_a_new_catalog_is_exactly_what_the_migrations_make(url: str, in_a_file: Catalog, tmp_path: Path) -> None:
     assert migrations.revisions()[0] == schema.HEAD
     assert shape(url) == shape(migrated(tmp_path, schema.HEAD))
-    with catalog.reading() as connection:
+    with in_a_file.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
 @pytest.mark.parametrize("revision", migrations.revisions())
-def test_a_catalog_of_each_older_revision_is_brought_up_to_date(url: str, catalog: Catalog, tmp_path: Path, revision: str) -> None:
+def test_a_catalog_of_each_older_revision_is_brought_up_to_date(url: str, in_a_file: Catalog, tmp_path: Path, revision: str) -> None:
     old = migrated(tmp_path, revision)
     Catalog.open(old).close()
     assert shape(old) == shape(url)
 
 
-def test_a_catalog_is_private_and_in_wal(url: str, catalog: Catalog, tmp_path: Path) -> None:
-    catalog.set_meta("a", "b")
+def test_a_catalog_is_private_and_in_wal(url: str, in_a_file: Catalog, tmp_path: Path) -> None:
+    in_a_file.set_meta("a", "b")
     files = list((tmp_path / "data").iterdir())
     assert len(files) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    with catalog.reading() as connection:
+    with in_a_file.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
 
@@ -320,24 +320,24 @@ def test_sign_ins_can_be_kept_in_a_transaction(catalog: Catalog) -> None:
         assert connection.execute(select(schema.sign_ins.c.outcome)).scalar_one() == "pending"
 
 
-def test_what_runs_for_each_recording_is_answered_by_an_index_however_many_there_are(catalog: Catalog) -> None:
+def test_what_runs_for_each_recording_is_answered_by_an_index_however_many_there_are(in_a_file: Catalog) -> None:
     plans = []
-    with catalog.transaction() as connection:
+    with in_a_file.transaction() as connection:
         real = connection.connection.driver_connection
         real.set_trace_callback(plans.append)
     calls = (
-        lambda: catalog.find_recordings(identity()),
-        lambda: catalog.is_archived(identity()),
-        lambda: catalog.knows_path("x"),
-        lambda: catalog.promote("office"),
-        lambda: catalog.record_gap(gap()),
+        lambda: in_a_file.find_recordings(identity()),
+        lambda: in_a_file.is_archived(identity()),
+        lambda: in_a_file.knows_path("x"),
+        lambda: in_a_file.promote("office"),
+        lambda: in_a_file.record_gap(gap()),
     )
     for call in calls:
         call()
     real.set_trace_callback(None)
     statements = [text for text in plans if text.startswith(("SELECT", "UPDATE"))]
     assert len(statements) >= len(calls)
-    with catalog.reading() as connection:
+    with in_a_file.reading() as connection:
         for statement in statements:
             steps = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement.replace("%", "%%"))]
             assert all("SEARCH" in step or "SUBQUERY" in step for step in steps), (statement, steps)
