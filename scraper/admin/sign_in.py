@@ -54,8 +54,10 @@ class _Look(_Deed):
     height: Annotated[int, Field(ge=1, le=10_000)]
 
 
-class _Click(_Deed):
-    command: Literal["click"]
+class _Point(_Deed):
+    """A click; or a drag: pressed, moved, released."""
+
+    command: Literal["click", "press", "move", "release"]
     x: _Pixels
     y: _Pixels
 
@@ -88,7 +90,7 @@ class Deeds(_Deed):
     """What a viewer did, in its order."""
 
     commands: Annotated[
-        list[Annotated[_Look | _Click | _Scroll | _Type | _Press | _Plain, Field(discriminator="command")]], Field(max_length=50)
+        list[Annotated[_Look | _Point | _Scroll | _Type | _Press | _Plain, Field(discriminator="command")]], Field(max_length=50)
     ]
 
 

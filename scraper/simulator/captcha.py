@@ -1,6 +1,6 @@
-"""What stands in for Google's reCAPTCHA: a box to tick and, where the fault ``captcha_pictures`` says so, pictures to choose from.
+"""What stands in for Google's reCAPTCHA: a box to tick and, where faults say so, pictures to choose from or a slider to drag to a mark.
 
-The right pictures are in :attr:`State.captcha_answer`, for tests; a person sees them.
+The right pictures, or the mark, are in :attr:`State.captcha_answer`, for tests; a person sees them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from .state import State
 
 #: The challenge's place on the page, in CSS pixels: so far from the top, centred, so wide; its pictures lie in rows of three.
 TOP, WIDTH, HEADER, TILE, FOOTER = 20, 300, 60, 100, 60
+#: The slider's handle, in CSS pixels; how far from the mark it may be let go.
+HANDLE, _CLOSE = 40, 6
 
 
 def tile_centre(number: int, page_width: float) -> tuple[float, float]:
@@ -28,13 +30,22 @@ def verify_centre(page_width: float) -> tuple[float, float]:
     return (page_width + WIDTH) / 2 - 60, TOP + HEADER + 3 * TILE + FOOTER / 2
 
 
+def handle_centre(offset: float, page_width: float) -> tuple[float, float]:
+    """Where on the page the slider's handle is when it is ``offset`` CSS pixels from its left end."""
+    return (page_width - WIDTH) / 2 + offset + HANDLE / 2, TOP + HEADER + TILE + HANDLE / 2
+
+
 def routes(state: State) -> list[Route]:
     """The CAPTCHA's own addresses."""
 
     async def anchor(_request: Request) -> Response:
-        return HTMLResponse(_ANCHOR.replace("__ASKS__", "true" if state.faults.get("captcha_pictures") else "false"))
+        asks = state.faults.get("captcha_pictures") or state.faults.get("captcha_slider")
+        return HTMLResponse(_ANCHOR.replace("__ASKS__", "true" if asks else "false"))
 
     async def challenge(_request: Request) -> Response:
+        if state.faults.get("captcha_slider"):
+            state.captcha_answer = (random.randrange(100, WIDTH - HANDLE),)  # noqa: S311
+            return HTMLResponse(_SLIDER.replace("__MARK__", str(state.captcha_answer[0])))
         state.captcha_answer = tuple(sorted(random.sample(range(9), 3)))
         others = ("M50 18 86 82H14Z", "M22 22h56v56H22Z")
         shapes = (_CIRCLE if number in state.captcha_answer else random.choice(others) for number in range(9))  # noqa: S311
@@ -45,6 +56,8 @@ def routes(state: State) -> list[Route]:
         chosen = tuple(sorted(int(tile) for tile in request.query_params.get("tiles", "").split(",") if tile.isdecimal()))
         if state.faults.get("captcha_pictures") and (chosen != state.captcha_answer or not chosen):
             return JSONResponse({"token": None})
+        if state.faults.get("captcha_slider") and not _is_dragged_there(state, request):
+            return JSONResponse({"token": None})
         token = f"captcha-{state.number()}"
         state.captcha_tokens.add(token)
         return JSONResponse({"token": token})
@@ -54,6 +67,12 @@ def routes(state: State) -> list[Route]:
         Route("/recaptcha/api2/bframe", challenge),
         Route("/recaptcha/api2/userverify", verify),
     ]
+
+
+def _is_dragged_there(state: State, request: Request) -> bool:
+    """Whether the slider was let go at the mark, after a few steps on the way as a hand makes them."""
+    offset, steps = (int(request.query_params.get(name, "-1")) for name in ("offset", "steps"))
+    return any(abs(offset - mark) <= _CLOSE for mark in state.captcha_answer) and steps >= 3
 
 
 _ANCHOR = """<!DOCTYPE html><html><body style="margin:0;font:14px sans-serif;border:1px solid #d3d3d3;background:#f9f9f9;padding:22px">
@@ -82,5 +101,27 @@ document.querySelectorAll("svg").forEach(tile => tile.addEventListener("click", 
 document.querySelector("button").addEventListener("click", async () => {{
   const tiles = [...document.querySelectorAll(".chosen")].map(tile => tile.dataset.tile).join();
   const {{token}} = await (await fetch("/recaptcha/api2/userverify?tiles=" + tiles)).json();
+  if (token) parent.postMessage({{type: "recaptcha", token}}, "*"); else location.reload();
+}});</script></body></html>"""
+_SLIDER = f"""<!DOCTYPE html><html><head><style>
+body {{ margin: 0; font: 14px sans-serif; background: #fff; user-select: none; }}
+header {{ box-sizing: border-box; height: {HEADER}px; padding: 20px 14px; background: #1a73e8; color: #fff; }}
+main {{ position: relative; height: {TILE}px; background: #e8f0fe; }}
+i {{ position: absolute; top: 30px; left: __MARK__px; width: {HANDLE}px; height: {HANDLE}px; background: #5f6368; }}
+b {{ position: absolute; top: {TILE}px; left: 0; width: {HANDLE}px; height: {HANDLE}px; background: #1a73e8; cursor: grab; }}
+</style></head><body><header>Drag the blue piece below the grey one</header><main><i></i><b></b></main><script>
+const piece = document.querySelector("b");
+let from = null, offset = 0, steps = 0;
+piece.addEventListener("mousedown", event => {{ from = event.clientX; steps = 0; }});
+addEventListener("mousemove", event => {{
+  if (from === null) return;
+  offset = Math.max(0, Math.min({WIDTH - HANDLE}, event.clientX - from));
+  steps += 1;
+  piece.style.left = offset + "px";
+}});
+addEventListener("mouseup", async () => {{
+  if (from === null) return;
+  from = null;
+  const {{token}} = await (await fetch(`/recaptcha/api2/userverify?offset=${{Math.round(offset)}}&steps=${{steps}}`)).json();
   if (token) parent.postMessage({{type: "recaptcha", token}}, "*"); else location.reload();
 }});</script></body></html>"""

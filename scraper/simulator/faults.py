@@ -75,6 +75,7 @@ CATALOGUE = {
         # signing in
         Fault("captcha", "", "the sign-in page shows a CAPTCHA, and no sign-in works without its token", _flag),
         Fault("captcha_pictures", "", "ticking the CAPTCHA's box is not enough: it shows pictures to choose from", _flag),
+        Fault("captcha_slider", "", "ticking the CAPTCHA's box is not enough: it shows a slider to drag to a mark", _flag),
         Fault("lockout", "ban|forever", "this address is banned: -68 for five minutes, or -70 for good", _one_of("ban", "forever")),
         Fault("remain_fields", "top|missing", "remain_num and remain_time stand at the top level, or nowhere", _one_of("top", "missing")),
         Fault("unknown_user", "", "a user that doesn't exist gets -71 instead of -37", _flag),

@@ -114,8 +114,9 @@ class _Picture:
 class LiveView:
     """Shows one page to one viewer, and does on it what they tell: :meth:`accompany` runs beside the wait for the sign-in.
 
-    Commands: ``view`` (width, height of the viewer's room in CSS pixels; last: the last attempt may be risked), ``click`` (x, y),
-    ``scroll`` (dx, dy), ``text``, ``key``, ``fill`` (the configured account), ``seen`` (still there), ``stop``. Anything else is left.
+    Commands: ``view`` (width, height of the viewer's room in CSS pixels; last: the last attempt may be risked), ``click`` (x, y), to drag
+    ``press``, ``move``, ``release`` (x, y each), ``scroll`` (dx, dy), ``text``, ``key``, ``fill`` (the configured account), ``seen`` (still
+    there), ``stop``. Anything else is left.
     """
 
     def __init__(self, inbox: Inbox, show: Show, account: Credentials, left: int) -> None:
@@ -197,6 +198,17 @@ class LiveView:
     async def _click(self, page: Page, command: Mapping[str, Any]) -> None:
         await page.mouse.click(float(command["x"]), float(command["y"]))
 
+    async def _press(self, page: Page, command: Mapping[str, Any]) -> None:
+        await self._move(page, command)
+        await page.mouse.down()
+
+    async def _move(self, page: Page, command: Mapping[str, Any]) -> None:
+        await page.mouse.move(float(command["x"]), float(command["y"]))
+
+    async def _release(self, page: Page, command: Mapping[str, Any]) -> None:
+        await self._move(page, command)
+        await page.mouse.up()
+
     async def _scroll(self, page: Page, command: Mapping[str, Any]) -> None:
         await page.mouse.wheel(float(command["dx"]), float(command["dy"]))
 
@@ -232,7 +244,16 @@ class LiveView:
             await asyncio.sleep(_FRAME_SECONDS)
 
 
-_ACTS = {"click": LiveView._click, "scroll": LiveView._scroll, "text": LiveView._text, "key": LiveView._key, "fill": LiveView._fill}
+_ACTS = {
+    "click": LiveView._click,
+    "press": LiveView._press,
+    "move": LiveView._move,
+    "release": LiveView._release,
+    "scroll": LiveView._scroll,
+    "text": LiveView._text,
+    "key": LiveView._key,
+    "fill": LiveView._fill,
+}
 
 
 def _within(value: float, bounds: tuple[int, int]) -> int:

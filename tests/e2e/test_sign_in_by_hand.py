@@ -57,6 +57,26 @@ class Person:
         picture = self.page.locator("#picture")
         picture.tap(position=place) if self.page.evaluate("'ontouchstart' in window") else picture.click(position=place)
 
+    def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag from one place of the PBX's page to another, as a hand or finger does: in steps, and not all at once."""
+        self.page.locator("#picture").scroll_into_view_if_needed()
+        box, size = self.page.locator("#picture").bounding_box(), self.size
+        (x, y), (last_x, last_y) = (
+            (box["x"] + x * box["width"] / size["width"], box["y"] + y * box["height"] / size["height"]) for x, y in (begin, end)
+        )
+        finger = self.page.context.new_cdp_session(self.page) if self.page.evaluate("'ontouchstart' in window") else None
+        for step in range(12):
+            part = min(step / 10, 1)
+            place = {"x": x + (last_x - x) * part, "y": y + (last_y - y) * part}
+            if finger:
+                finger.send("Input.dispatchTouchEvent", {"type": "touchMove" if step else "touchStart", "touchPoints": [place]})
+            else:
+                self.page.mouse.move(**place)
+                if not step:
+                    self.page.mouse.down()
+            self.page.wait_for_timeout(60)
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []}) if finger else self.page.mouse.up()
+
     def point_at(self, selector: str, frame: str | None = None) -> None:
         """Tap an element of the sign-in page, where the eyes see it."""
         self._eyes.set_viewport_size(self.size)
@@ -124,6 +144,26 @@ def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobod
     audited = in_catalog(place, "SELECT action, ucm, detail FROM audit WHERE ucm IS NOT NULL")
     assert [action for action, _, _ in audited] == ["sign-in-by-hand-opened", "signed-in-by-hand"]
     assert WEB_PASSWORD not in (place.folder / "serve.log").read_text()
+
+
+@pytest.mark.parametrize("device", ["phone", "desk"])
+def test_slider_is_dragged(office, serving, device):
+    place = office(recordings=1, faults={"captcha": "", "captcha_slider": ""})
+    with serving(place) as address, a_person(address, place, **(PHONE if device == "phone" else DESKTOP)) as person:
+        person.open()
+        person.page.get_by_role("button", name="Fill in the configured account").click()
+        person.point_at("#recaptcha-anchor", frame="iframe[title=reCAPTCHA]")
+        wait_for(person.page, lambda: place.ucm.state.captcha_answer)
+        person.page.wait_for_timeout(500)  # the eye waits for the picture; the test has no other sign of it
+        person.look(f"{device}-slider")
+        width = person.size["width"]
+        (mark,) = place.ucm.state.captcha_answer
+        person.drag(captcha.handle_centre(0, width), captcha.handle_centre(mark, width))
+        wait_for(person.page, lambda: place.ucm.state.captcha_tokens)
+        person.page.wait_for_timeout(500)
+        person.point_at("button[type=submit]")
+        expect(person.page.get_by_text("Signed in; the session is kept")).to_be_visible()
+    assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [True]
 
 
 def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(office, serving):

@@ -73,12 +73,53 @@
 
   // --- what goes ---
 
-  screen.addEventListener("click", (event) => {
-    if (!size) return;
+  function placeOf({ clientX, clientY }) { // on the page that the picture shows
     const box = picture.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * size.width;
-    const y = ((event.clientY - box.top) / box.height) * size.height;
-    send({ command: "click", x: Math.round(x * 10) / 10, y: Math.round(y * 10) / 10 });
+    const scaled = (value, length, whole) => Math.max(-9000, Math.min(9000, Math.round((value / length) * whole * 10) / 10));
+    return { x: scaled(clientX - box.left, box.width, size.width), y: scaled(clientY - box.top, box.height, size.height) };
+  }
+
+  // What moves while it is pressed is a drag, shown as it goes (sliders need that); a finger that moves up or down scrolls this page.
+  const SHAKE_PX = 6;
+  const MOVE_MS = 50;
+  let pressed = null; // where and by which pointer, until it is released
+  let dragged = false;
+  let moved = null; // the newest place that waits to be sent
+  let moving = 0;
+  function sendMove() {
+    clearTimeout(moving);
+    moving = 0;
+    if (moved) send({ command: "move", ...moved });
+    moved = null;
+  }
+  screen.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0 || !size) return;
+    dragged = false;
+    pressed = event;
+  });
+  screen.addEventListener("pointermove", (event) => {
+    if (!pressed || event.pointerId !== pressed.pointerId) return;
+    if (!dragged) {
+      if (Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < SHAKE_PX) return;
+      dragged = true;
+      screen.setPointerCapture(event.pointerId);
+      send({ command: "press", ...placeOf(pressed) });
+    }
+    moved = placeOf(event);
+    moving = moving || setTimeout(sendMove, MOVE_MS);
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    screen.addEventListener(name, (event) => {
+      if (!pressed || event.pointerId !== pressed.pointerId) return;
+      pressed = null;
+      if (!dragged) return;
+      sendMove();
+      send({ command: "release", ...placeOf(event) });
+    });
+  }
+  screen.addEventListener("click", (event) => {
+    if (size && !dragged) send({ command: "click", ...placeOf(event) });
+    dragged = false;
   });
   let wheel = { dx: 0, dy: 0 };
   screen.addEventListener("wheel", (event) => {

@@ -73,6 +73,9 @@ def test_what_the_viewer_does_reaches_the_browser_in_order(opened):
     commands = [
         {"command": "view", "width": 358, "height": 506},
         {"command": "click", "x": 12.5, "y": 40},
+        {"command": "press", "x": 1, "y": 2},
+        {"command": "move", "x": 3, "y": 2},
+        {"command": "release", "x": 4, "y": 2},
         {"command": "text", "text": "sesame & ünïcode"},
         {"command": "key", "key": "Enter"},
         {"command": "scroll", "dx": 0, "dy": 200},
@@ -89,6 +92,7 @@ def test_what_the_viewer_does_reaches_the_browser_in_order(opened):
     [
         {"command": "click", "x": "here", "y": 1},
         {"command": "click", "x": 1e9, "y": 1},
+        {"command": "move", "x": 1},
         {"command": "text", "text": "line\nbreak"},
         {"command": "text", "text": "x" * 501},
         {"command": "key", "key": "F5"},
