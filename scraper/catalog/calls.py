@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, asc,
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import call_files, calls, recordings
-from scraper.catalog.tombstones import Forgotten, forgotten_in, row_key
+from scraper.catalog.tombstones import Forgotten, bury_call, forgotten_in, row_key
 from scraper.catalog.upserts import Upsert
 from scraper.cdr import Call, CallFile
 from scraper.models import UNDATED, RecordingClass, utc
@@ -111,10 +111,21 @@ class Calls(Database):
         return written
 
     def add_call_files(self, call_id: int, files: Sequence[CallFile]) -> None:
-        """Enter what the PBX said when it was asked for the files of one call (``getRecordInfosByCall``), be it nothing."""
+        """Enter what the PBX said when it was asked for the files of one call (``getRecordInfosByCall``), be it nothing.
+
+        A call all of whose recordings were erased goes with them.
+        """
         with self.transaction(of=f"call:{call_id}") as connection:
             connection.execute(calls.update().where(calls.c.id == call_id).values(asked_at=now()))
-            _write_files(connection, [(call_id, file) for file in files])
+            leg = connection.execute(select(calls).where(calls.c.id == call_id)).mappings().one_or_none()
+            if leg is None:  # it was erased meanwhile
+                return
+            row, forgotten = dict(leg), forgotten_in(connection, leg["ucm"])
+            kept = [files for _, files in _unforgotten(forgotten, [(row, list(files))])]
+            if files and not kept:
+                bury_call(connection, forgotten, row)
+                connection.execute(calls.delete().where(calls.c.id == call_id))
+            _write_files(connection, [(call_id, file) for file in (kept[0] if kept else ())])
 
     def calls(self, ucm: str | None = None, since: date | None = None, until: date | None = None) -> Iterator[StoredCall]:
         """Those of the window with their files, oldest first; read page by page, so that any number fits in memory."""

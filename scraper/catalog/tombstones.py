@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, func, select
 
-from scraper.catalog.database import Database
+from scraper.catalog.database import Database, now
 from scraper.catalog.schema import meta, tombstones
 from scraper.models import UNDATED, Identity, is_month, time_in_name
 
@@ -103,6 +103,14 @@ def forgotten_in(connection: Connection, ucm: str) -> Forgotten:
     if known is None or (known.last, known.calls_before) != (last or 0, calls_before or ""):
         known = of_engine[ucm] = _read(connection, ucm, last or 0, calls_before or "")
     return known
+
+
+def bury_call(connection: Connection, forgotten: Forgotten, leg: Mapping[str, Any]) -> None:
+    """A leg turned out to be of an erased recording's call: it is not to come back either."""
+    stone = {"ucm": forgotten.ucm, "kind": "call", "why": "erased", "at": now(), "by_whom": "its recording was erased"}
+    hashes = [{"identity_hash": found.hex()} for found in forgotten.hashes_of_call(leg, session=False)]
+    if hashes:
+        connection.execute(tombstones.insert(), [stone | one for one in hashes])
 
 
 def calls_before_key(ucm: str) -> str:
