@@ -21,7 +21,7 @@ from scraper.catalog.tombstones import Forgotten
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
-from scraper.handover.known import known_sinks
+from scraper.handover.known import known_sinks, owed_notes
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.keeping.erase import Erasing
 from scraper.lock import job_lock
@@ -155,6 +155,8 @@ class Desk:
             counts.quarantined = sum(found.quarantine_path is not None for found in gaps)
         sources = Counter(stored.source for stored in self.catalog.new_in_run(report.run_id) if view.inside(stored.identity))
         report.sources |= sources
+        if self.order.settings.sinks:
+            report.notes += owed_notes(self.catalog)
         planned = sum(line.count for line in report.plan or ())
         counts.archived, counts.gone, counts.new = view.archived, view.gone, sources.total()
         counts.already = counts.archived - counts.new

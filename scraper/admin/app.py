@@ -18,7 +18,22 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from scraper.admin import audit_log, backfills, doctor, entry, gaps, health, openapi, overview, recordings, runs, sign_in, tasks
+from scraper.admin import (
+    audit_log,
+    backfills,
+    deliveries,
+    doctor,
+    entry,
+    gaps,
+    health,
+    openapi,
+    overview,
+    recordings,
+    runs,
+    sign_in,
+    tasks,
+    transcripts,
+)
 from scraper.admin.access import NotSignedIn
 from scraper.admin.api import Problem
 from scraper.admin.fence import Fence, Peer, protect
@@ -33,7 +48,7 @@ if TYPE_CHECKING:
 
 #: Each topic's module. Any of these may be missing: ``router`` holds its pages, ``api`` its part of the JSON API, ``NAVIGATION`` the paths
 #: of its entries in the menu; ``background(app)`` works until it is cancelled, while the app serves.
-TOPICS = (entry, overview, runs, tasks, sign_in, health, recordings, gaps, audit_log, openapi, backfills, doctor)
+TOPICS = (entry, overview, runs, tasks, sign_in, health, recordings, gaps, audit_log, openapi, backfills, doctor, deliveries, transcripts)
 
 
 def create_app(service: Service) -> FastAPI:

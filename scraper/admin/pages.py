@@ -29,6 +29,7 @@ NAVIGATION = (
     ("Backfills", "/backfills"),
     ("Gaps", "/gaps"),
     ("Recordings", "/recordings"),
+    ("Deliveries", "/deliveries"),
     ("Doctor", "/doctor"),
     ("Audit", "/audit"),
 )

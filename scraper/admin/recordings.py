@@ -219,8 +219,10 @@ async def file_page(request: Request, id: RowId) -> Response:
 def detail_page(request: Request, id: RowId) -> Response:
     """One recording: its call, its waveform, its player."""
     found = _detail(request, id)
-    gap = service_of(request).catalog.gap_of(_hit(request, id).recording.identity)
-    return render(request, "recording.html", one=found, trouble=stored.trouble(found.file), gap=gap)
+    catalog = service_of(request).catalog
+    gap = catalog.gap_of(_hit(request, id).recording.identity)
+    shown = {"transcribed": bool(catalog.transcripts_of(id)), "deliveries": catalog.deliveries_of(id)}
+    return render(request, "recording.html", one=found, trouble=stored.trouble(found.file), gap=gap, handed=shown)
 
 
 _FIELDS = frozenset(field.alias or name for name, field in Wanted.model_fields.items())

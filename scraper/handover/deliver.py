@@ -20,7 +20,7 @@ from scraper.handover.known import known_sinks
 from scraper.handover.lane import Lane, Until
 from scraper.handover.subject import subject_of
 from scraper.settings import Settings
-from scraper.store import Store, open_store
+from scraper.store import Store, reading_store
 from scraper.threads import in_thread
 
 
@@ -65,7 +65,7 @@ class Handover:
         Raises :class:`~scraper.errors.StorageError`, :class:`~scraper.errors.ConfigError`.
         """
         await in_thread(self._catalog.sync_sinks, known_sinks(self._settings))
-        store = await in_thread(open_store, self._settings.store, self._catalog)
+        store = await in_thread(reading_store, self._settings.store)
         build = partial(subject_of, self._catalog, store, self._settings.store.url)
         self._lanes = []
         async with AsyncExitStack() as stack:

@@ -18,6 +18,7 @@ from scraper.budget import LIMIT, PBX_LIMIT, known_budget
 from scraper.errors import StorageError
 from scraper.models import GapReason
 from scraper.service.health import State, UcmHealth
+from scraper.service.parked import age_seconds
 from scraper.service.task import Stage, TaskState
 
 if TYPE_CHECKING:
@@ -120,10 +121,19 @@ class _Scrape:
         healths = self._service.health.all()
         yield from _of_runs(healths)
         yield from _of_recordings(healths)
+        yield from self._of_sinks()
         yield _gauge("sign_in_budget_left", "Sign-ins that may fail before no more are made.", self._budgets(), "ucm")
         open_ones = {(notice.ucm, notice.kind) for notice in self._service.catalog.open_notices()}
         ours = [(key, 1) for key in sorted(open_ones) if key[0] in self._service.settings.ucms]
         yield _gauge("notice_open", "What somebody should see to.", ours, "ucm", "kind")
+
+    def _of_sinks(self) -> Iterator[Metric]:
+        sinks = [sink for sink in self._service.catalog.sink_counts() if sink.configured]
+        owed = [((sink.name, state), getattr(sink, state)) for sink in sinks for state in ("held", "waiting", "parked")]
+        yield _gauge("deliveries", "What sinks are owed, by state.", owed, "sink", "state")
+        ages = [((sink.name,), age_seconds(sink, self._service.clock())) for sink in sinks]
+        yield _gauge("delivery_oldest_age_seconds", "How long the oldest of what a sink is owed has waited.", ages, "sink")
+        yield _gauge("deliveries_made", "Deliveries that arrived, ever.", [((sink.name,), sink.delivered) for sink in sinks], "sink")
 
     def _budgets(self) -> Iterator[tuple[tuple[str], float]]:
         for name, ucm in self._service.settings.ucms.items():

@@ -13,6 +13,7 @@ from scraper.backfill import Backfills
 from scraper.backfill.conduct import due, must_stop
 from scraper.catalog import Catalog
 from scraper.errors import Busy, StorageError
+from scraper.handover.deliver import Handover
 from scraper.lock import is_free, job_lock
 from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
@@ -57,10 +58,11 @@ class Service:
         self.pushes = Pushes(self)
         self.sessions = KeepAlive(self)
         self.watch = Watch(self)
+        self.handover = Handover(settings, catalog)
         self.stopping = False
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
-        self._told: list[Ended] = [self.sessions.ended]
+        self._told: list[Ended] = [self.sessions.ended, lambda _: self.handover.wake()]
         self._aside = Aside()
 
     def when_ended(self, told: Ended) -> None:
@@ -81,6 +83,8 @@ class Service:
             async with asyncio.TaskGroup() as group:
                 for duty in duties:
                     group.create_task(without_end(duty))
+                if self.settings.sinks:
+                    group.create_task(without_end(self.handover.run))
         finally:
             self.stopping = True
             await self.dispatch.close()

@@ -17,6 +17,7 @@ from scraper.service import alarms
 from scraper.service.health import State, Verdict, verdict
 from scraper.service.metrics import Tally
 from scraper.service.notify import Message, Notifier
+from scraper.service.parked import look_at_sinks
 from scraper.service.ping import Pinger
 from scraper.service.task import Dispatch, Kind, Stage, TaskState
 from scraper.threads import in_thread
@@ -74,15 +75,18 @@ class Watch:
             raise
 
     def look(self) -> None:
-        """Look at every UCM, and tell what is to be told. Blocks while targets are slow; never raises."""
+        """Look at every UCM and sink, and tell what is to be told. Blocks while targets are slow; never raises."""
         for ucm in self._service.settings.ucms:
-            if self._stop.is_set():
-                return
-            try:
-                self._alarms.look_at(ucm, self._unrecorded[ucm])
-            except Exception as error:  # noqa: BLE001 -- the watch's own boundary: it must outlive whatever it looks at
-                ours = as_ours(error)
-                logger.bind(action="watch-failed", ucm=ucm).warning("The watch could not look: {}", ours.message)
+            self._look(lambda ucm=ucm: self._alarms.look_at(ucm, self._unrecorded[ucm]), ucm=ucm)  # type: ignore[misc]
+        self._look(lambda: look_at_sinks(self._service, self._tell))
+
+    def _look(self, look: Callable[[], None], **where: str) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001 -- the watch's own boundary: it must outlive whatever it looks at
+            logger.bind(action="watch-failed", **where).warning("The watch could not look: {}", as_ours(error).message)
 
     def _tell(self, message: Message) -> bool:
         """Whether it arrived. Where nothing does, later messages wait: each of hundreds would wait for the same target."""

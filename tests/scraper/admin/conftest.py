@@ -120,6 +120,7 @@ def make_admin(tmp_path: Path) -> Iterator[Any]:
             dispatch=NotedDispatch(),
             backfills=Backfills(opened[-1]),
             go_on_with_backfills=lambda: None,
+            handover=SimpleNamespace(wake=lambda: None),
             schedule=SimpleNamespace(next_run=lambda ucm: None),
             health=Health(opened[-1], settings),
             watch=SimpleNamespace(tally=Tally()),
