@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import BufferedRandom
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from scraper.archive import SpooledSource
 from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
+from scraper.clock import utcnow
 from scraper.desk import Desk
 from scraper.errors import NotARecording, ScraperError, StillWritten, StorageError, UnreachableError
 from scraper.ingest import Outcome
@@ -199,7 +200,7 @@ class ApiWay:
 def _is_over(call: StoredCall) -> bool:
     """Whether the PBX has had time to write the call's recordings down."""
     ended = call.end_utc or call.start_utc
-    return ended is None or datetime.now(UTC) - datetime.fromisoformat(ended) > _SETTLED_AFTER
+    return ended is None or utcnow() - datetime.fromisoformat(ended) > _SETTLED_AFTER
 
 
 def _is_near(file: CallFile, call: StoredCall, zone: ZoneInfo) -> bool:

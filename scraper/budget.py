@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from scraper.catalog import Catalog
 from scraper.catalog.schema import sign_ins
+from scraper.clock import utcnow
 from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 from scraper.models import utc
 
@@ -73,9 +74,7 @@ class Attempt:
 class SignInBudget:
     """The budget of one PBX, known by its public key (``pin``) where it has one: several names and addresses of it share one budget."""
 
-    def __init__(
-        self, catalog: Catalog, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC), *, pin: str | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, url: str, clock: Callable[[], datetime] = utcnow, *, pin: str | None = None) -> None:
         self._address = _address(url)
         self._pbx = pin or self._address
         #: Whoever asks whether an attempt may be made, and notes it, does so alone: two may not both be the last.

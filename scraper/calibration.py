@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from converters.calibrate import Confirmed, Contradiction, Undecided, Verdict, calibrate
 from converters.gsff import CLAIMED_HEADER, MAGIC
@@ -17,6 +17,7 @@ from converters.interface import FileSource, KnownLayout, Options, Source, Undec
 from converters.signature import MAX_BYTES, recognise, signature
 from converters.speech import windows
 from scraper.catalog import CalibrationTry, Catalog, Recording
+from scraper.clock import utcnow
 from scraper.models import Identity
 from scraper.originals import OriginalLost, as_wav, original, unproved_original
 from scraper.quarantine import Quarantine
@@ -197,7 +198,7 @@ def _in_vain(tries: list[CalibrationTry]) -> bool:
     last = tries[:_MOST_IN_VAIN]
     if len(last) < _MOST_IN_VAIN or any(one.verdict != "undecided" for one in last):
         return False
-    return datetime.now(UTC) - datetime.fromisoformat(last[0].decided_at) < _REST
+    return utcnow() - datetime.fromisoformat(last[0].decided_at) < _REST
 
 
 def _seconds(recording: Recording) -> float:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,11 @@ from loguru import logger
 from scraper.bandwidth import Bandwidth
 from scraper.catalog import Catalog
 from scraper.catalog.tombstones import Forgotten
+from scraper.clock import utcnow
 from scraper.disk import make_folder, writing
 from scraper.errors import ConfigError, ExitCode, ScraperError
 from scraper.filing import recover
+from scraper.fleet.hold import leased
 from scraper.handover.known import known_sinks, owed_notes
 from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.keeping.erase import Erasing
@@ -173,7 +174,7 @@ class Desk:
 
 def new_report(order: Order) -> Report:
     """An empty report of a job that starts now."""
-    return Report(run_id=order.run_id, ucm=order.ucm, trigger=order.trigger, started_at=datetime.now(UTC), window=order.window)
+    return Report(run_id=order.run_id, ucm=order.ucm, trigger=order.trigger, started_at=utcnow(), window=order.window)
 
 
 @contextmanager
@@ -186,7 +187,13 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
     ucm, data_dir = order.settings_of_ucm(), order.settings.data_dir
     with writing("data_dir"):
         make_folder(data_dir)
-    with job_lock(data_dir, order.ucm), Catalog.open(order.settings.catalog.url) as catalog, _work_dir(data_dir, order.ucm) as work_dir:
+    with (
+        job_lock(data_dir, order.ucm),
+        Catalog.open(order.settings.catalog.url) as opened,
+        leased(order.settings, opened, order.ucm, order.stop) as catalog,
+        _work_dir(data_dir, order.ucm) as work_dir,
+    ):
+        report.started_at = utcnow()  # by the clock that counts from here on
         catalog.start_run(report.run_id, order.ucm, order.trigger, report.window, report.started_at)
         try:
             catalog.sync_sinks(known_sinks(order.settings))
@@ -205,7 +212,7 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
             report.fail(error)
             raise
         finally:
-            report.finished_at = datetime.now(UTC)
+            report.finished_at = utcnow()
             report.seconds["total"] = (report.finished_at - report.started_at).total_seconds()
             catalog.finish_run(report)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from scraper.catalog import Catalog
 from scraper.catalog.notices import PERSON_NEEDED
+from scraper.clock import utcnow
 from scraper.errors import PersonNeeded
 
 
@@ -25,11 +25,11 @@ class Episode:
         try:
             yield
         except PersonNeeded as error:
-            self.catalog.begin_notice(PERSON_NEEDED, self.ucm, datetime.now(UTC), error.message)
+            self.catalog.begin_notice(PERSON_NEEDED, self.ucm, utcnow(), error.message)
             raise
         self.end()
 
     def end(self) -> None:
         """Somebody is in."""
         if self.catalog.open_notices(self.ucm, PERSON_NEEDED):  # most often there is none: then nothing is written
-            self.catalog.end_notice(PERSON_NEEDED, self.ucm, datetime.now(UTC))
+            self.catalog.end_notice(PERSON_NEEDED, self.ucm, utcnow())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
 from scraper.api_way import ApiWay
+from scraper.clock import utcnow
 from scraper.desk import Desk
 from scraper.errors import (
     ApiBlocked,
@@ -268,4 +269,4 @@ def _obstacle_or_none(error: ScraperError | None) -> Obstacle | None:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return utcnow()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
+from scraper.clock import utcnow
 from scraper.desk import Desk, Order, at_desk, new_report
 from scraper.errors import ConfigError
 from scraper.glance import fill_from_catalog
@@ -83,7 +83,7 @@ def _job(order: Order, work: Callable[[Desk], None]) -> Report:
         fill_from_catalog(order.settings, report)
     finally:
         order.progress.done()
-    report.finished_at = report.finished_at or datetime.now(UTC)
+    report.finished_at = report.finished_at or utcnow()
     report.seconds["total"] = time.monotonic() - started
     _tell(log, report)
     return report

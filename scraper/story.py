@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from loguru import logger
@@ -13,6 +12,7 @@ from loguru import logger
 from converters.interface import FileSource
 from scraper.api_way import ApiWay
 from scraper.calibration import Calibration
+from scraper.clock import utcnow
 from scraper.desk import Desk, View
 from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError, WebUiError
 from scraper.fetching import Fetching
@@ -61,7 +61,7 @@ class _Story:
         self._api = api
         self._web = web
         self._asked = asked
-        self._began = datetime.now(UTC)
+        self._began = utcnow()
         self._survey = Survey(desk, api, web, asked)
         self._fetching = Fetching(desk, api, web)
 

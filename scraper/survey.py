@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 
 from loguru import logger
 
 from scraper.api_way import ApiWay
 from scraper.catalog import CallSource
 from scraper.catalog.tombstones import row_key
+from scraper.clock import utcnow
 from scraper.desk import Desk
 from scraper.errors import ApiBlocked, ApiOff, NotListed, PermissionMissing, SafetyStop, ScraperError, StorageError
 from scraper.fetching import FINAL
@@ -49,7 +50,7 @@ class Survey:
         self._api = api
         self._web = web
         self._asked = asked
-        self._began = datetime.now(UTC)
+        self._began = utcnow()
         self.remembered = Remembered(desk.catalog, desk.order.ucm, desk.ucm.zone)
         self._directories: list[ListedFile] = []
         self._api_asked = self._table_read = False
@@ -152,7 +153,7 @@ class Survey:
             gaps=(KnownGap(*gap) for gap in catalog.remembered_gaps(ucm)),
             calls_current=self.calls_current,
         )
-        situation = Situation(ucm, self._desk.ucm.zone, datetime.now(UTC), ways, costs or Costs(), self._asked.window)
+        situation = Situation(ucm, self._desk.ucm.zone, utcnow(), ways, costs or Costs(), self._asked.window)
         return make_plan(inventories, situation)
 
     def _rows(self) -> Iterator[ListedFile]:

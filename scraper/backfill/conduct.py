@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,9 @@ from scraper.backfill.backfills import Backfills
 from scraper.backfill.rests import Rest, next_slice, quiet_until
 from scraper.backfill.slices import Span, halve
 from scraper.catalog import Backfill, BackfillSlice, BackfillState, Catalog, SliceState
+from scraper.clock import utcnow
 from scraper.errors import ConfigError, ExitCode
-from scraper.lock import job_lock
+from scraper.fleet.hold import held
 from scraper.models import GapReason, Report, Status, Trigger, Window, utc
 from scraper.progress import NullProgress, Progress
 from scraper.service.task import Kind, Task
@@ -51,7 +52,7 @@ class Errand:
     settings: Settings
     progress: Progress = field(default_factory=NullProgress)
     stop: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime] = utcnow
 
 
 def judge(report: Report) -> Verdict:
@@ -108,8 +109,8 @@ def step(errand: Errand, backfill_id: str, run_id: str | None = None) -> Report 
         found = catalog.backfill(backfill_id)
         if found is None:
             raise ConfigError("There is no such backfill.", remedy="The admin service's page of backfills lists them.")
-        with job_lock(errand.settings.data_dir, f"{found.ucm} backfill"):  # no UCM's name holds a space
-            return _step(errand, catalog, backfill_id, run_id or uuid.uuid4().hex)
+        with held(errand.settings, catalog, f"{found.ucm} backfill", errand.stop) as own:  # no UCM's name holds a space
+            return _step(errand, own, backfill_id, run_id or uuid.uuid4().hex)
 
 
 def _step(errand: Errand, catalog: Catalog, backfill_id: str, run_id: str) -> Report | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, Float, Insert, and_, delete, insert, literal_column, or_, select, update
 
@@ -129,9 +130,11 @@ class FleetRecords(Database):
             found: str | None = connection.scalar(select(leases.c.holder).where(leases.c.name == name, leases.c.beat >= _CLOCK - seconds))
             return found
 
-    def write_under(self, lease: Lease | None) -> None:
-        """From now on let every writing transaction of this catalog object prove first that ``lease`` is held; None: no more."""
-        self._own = lease
+    def under(self, lease: Lease) -> Self:
+        """The same catalog, but that each of its writing transactions first proves that ``lease`` is held."""
+        clone = type(self)(self._engine)
+        clone._own = lease
+        return clone
 
     @contextmanager
     def _at_once(self) -> Iterator[Connection]:

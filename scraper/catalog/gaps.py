@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 from scraper.catalog.database import Database, now
 from scraper.catalog.recordings import identity_columns, identity_of
 from scraper.catalog.schema import gaps
+from scraper.clock import utcnow
 from scraper.models import Gap, GapReason, Identity, utc
 
 #: The PBX must say twice, this far apart, that a recording is gone, before it counts as gone for good.
@@ -60,7 +61,7 @@ class Gaps(Database):
         ``gone`` said twice, :data:`GONE_CONFIRMED_AFTER` apart, closes the gap; what was closed so isn't opened by being said again.
         """
         with self.transaction(of=gap.identity.ucm) as connection:
-            _record(connection, gap, quarantined, _Note(utc(at or datetime.now(UTC)) or now(), int(attempt)))
+            _record(connection, gap, quarantined, _Note(utc(at or utcnow()) or now(), int(attempt)))
 
     def record_gaps(self, found: Iterable[Gap]) -> None:
         """The same for many, in one transaction."""

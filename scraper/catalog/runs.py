@@ -72,14 +72,16 @@ class Runs(Database):
     """Runs, by id."""
 
     def start_run(self, run_id: str, ucm: str, trigger: Trigger, window: Window, started_at: datetime) -> None:
-        """Note that a job started. The caller holds the UCM's lock, so what still counts as running on it has died."""
+        """Note that a job started, or, where another machine had begun it, goes on.
+
+        The caller holds the UCM's lock, so what still counts as running on it has died.
+        """
         with self.transaction(of=ucm) as connection:
             connection.execute(_given_up(ucm))
-            connection.execute(
-                runs.insert().values(
-                    id=run_id, ucm=ucm, trigger=trigger.value, started_at=utc(started_at), status="running", **window.as_report()
-                )
-            )
+            again = {"status": "running", "finished_at": None, "exit_code": None, "report": None}
+            if not connection.execute(runs.update().where(runs.c.id == run_id, runs.c.ucm == ucm).values(again)).rowcount:
+                first = {"trigger": trigger.value, "started_at": utc(started_at), "status": "running", **window.as_report()}
+                connection.execute(runs.insert().values(id=run_id, ucm=ucm, **first))
 
     def give_up_runs(self, ucm: str) -> None:
         """Note that what still counts as running on a UCM has died. The caller holds the UCM's lock."""

@@ -72,19 +72,18 @@ class _Work:
 
     def do(self, stop: threading.Event, progress: Progress) -> Reconverted:
         """Raises :class:`Busy`, and the storage errors."""
-        from scraper.lock import job_lock
+        from scraper.fleet.hold import held
         from scraper.names import component
         from scraper.quarantine import Quarantine
         from scraper.reconvert import Reconversion
 
         quarantine = Quarantine(self.settings.data_dir / "quarantine" / component(self.ucm))
-        reconversion = Reconversion(self.catalog, self.store, quarantine, self.ucm, self.settings.store.format)
         if self.dry_run:
-            return reconversion.preview()
+            return Reconversion(self.catalog, self.store, quarantine, self.ucm, self.settings.store.format).preview()
         progress.phase("converting again")
         try:
-            with job_lock(self.settings.data_dir, self.ucm):
-                return reconversion.run(stop, progress)
+            with held(self.settings, self.catalog, self.ucm, stop) as catalog:
+                return Reconversion(catalog, self.store, quarantine, self.ucm, self.settings.store.format).run(stop, progress)
         finally:
             progress.done()
 

@@ -18,7 +18,7 @@ from scraper.catalog import Catalog
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.catalog.watching import RunLine
 from scraper.errors import ExitCode
-from scraper.lock import holder
+from scraper.fleet.hold import is_worked_on
 from scraper.models import GapReason, Status, for_ucm, utc
 from scraper.reconcile.retries import WAY_REASONS
 from scraper.settings import Settings
@@ -146,7 +146,7 @@ class Health:
         known = told is not None and told["recordings"]["expected"] is not None
         last_success = _time(history.good.finished_at) if history.good else None
         stale = self._is_stale(ucm, history, now)
-        running = holder(self._settings.data_dir, ucm) is not None
+        running = is_worked_on(self._settings, self._catalog, ucm)
         last = history.last
         state = self._state(ucm, history, gaps, running=running, stale=stale)
         return UcmHealth(

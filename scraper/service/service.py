@@ -13,8 +13,9 @@ from scraper.backfill import Backfills
 from scraper.backfill.conduct import due, must_stop
 from scraper.catalog import Catalog
 from scraper.errors import Busy, StorageError
+from scraper.fleet.hold import held
 from scraper.handover.deliver import Handover
-from scraper.lock import is_free, job_lock
+from scraper.lock import is_free
 from scraper.models import Trigger
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.duties import Aside, without_end
@@ -110,8 +111,8 @@ class Service:
     def _give_up_runs(self, ucm: str) -> None:
         """What the catalog still calls running has died, where nobody holds the UCM's lock."""
         try:
-            with suppress(Busy), job_lock(self.settings.data_dir, ucm):
-                self.catalog.give_up_runs(ucm)
+            with suppress(Busy), held(self.settings, self.catalog, ucm) as catalog:
+                catalog.give_up_runs(ucm)
         except StorageError as error:
             logger.bind(action="runs-not-given-up", ucm=ucm).warning("The catalog can't be written: {}", error.message)
 

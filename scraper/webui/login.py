@@ -20,6 +20,7 @@ from playwright.async_api import Page
 
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, PersonNeeded
+from scraper.fleet.hold import leased
 from scraper.lock import job_lock
 from scraper.settings import Settings
 from scraper.web_access import prove_access
@@ -101,7 +102,12 @@ def with_viewer(settings: Settings, name: str, inbox: Inbox, show: Show) -> Outc
 @contextmanager
 def _place(settings: Settings, name: str) -> Iterator[_Place]:
     """Hold the UCM; a session that is kept stays so until another is, but is not used: with it nobody would have signed in."""
-    with job_lock(settings.data_dir, name), Catalog.open(settings.catalog.url) as catalog, tempfile.TemporaryDirectory() as downloads:
+    with (
+        job_lock(settings.data_dir, name),
+        Catalog.open(settings.catalog.url) as opened,
+        leased(settings, opened, name) as catalog,
+        tempfile.TemporaryDirectory() as downloads,
+    ):
         access = prove_access(settings, name, catalog)
         yield _Place(replace(access, kept=access.kept.afresh()), Path(downloads), settings.browser.executable)
 

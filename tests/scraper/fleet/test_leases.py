@@ -70,12 +70,12 @@ def test_many_that_want_a_lease_at_once_are_told_who_has_it(catalog: Catalog) ->
 def test_whoever_lost_a_lease_writes_nothing_any_more(catalog: Catalog) -> None:
     first = catalog.take_lease("office", "worker one", 30)
     assert isinstance(first, Lease)
-    catalog.write_under(first)
-    catalog.set_meta("key", "of the first")
+    under = catalog.under(first)
+    under.set_meta("key", "of the first")
     silence(catalog, "office", 31)
     assert isinstance(catalog.take_lease("office", "worker two", 30), Lease)
     with pytest.raises(LeaseLost):
-        catalog.set_meta("key", "of one that should be dead")
+        under.set_meta("key", "of one that should be dead")
     assert catalog.get_meta("key") == "of the first"
 
 
@@ -83,11 +83,11 @@ def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(postgre
     first = catalog.take_lease("office", "worker one", 30)
     assert isinstance(first, Lease)
     silence(catalog, "office", 31)
-    catalog.write_under(first)
+    under = catalog.under(first)
     taken: list[Lease | Held] = []
     with Catalog.open(postgres) as others:
         thread = threading.Thread(target=lambda: taken.append(others.take_lease("office", "worker two", 30)))
-        with catalog.transaction(of="office"):
+        with under.transaction(of="office"):
             thread.start()
             thread.join(0.5)
             assert thread.is_alive() and not taken
