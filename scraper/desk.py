@@ -27,6 +27,7 @@ from scraper.ingest import Ingest, IngestContext, MonthOf, Outcome
 from scraper.keeping.erase import Erasing
 from scraper.lock import job_lock
 from scraper.log import as_ours
+from scraper.manifests import write_due
 from scraper.models import UNDATED, Gap, Identity, RecordingClass, Report, Source, Status, Trigger, Window, month_in_name
 from scraper.names import component
 from scraper.progress import Progress
@@ -201,6 +202,7 @@ def at_desk(order: Order, report: Report) -> Iterator[Desk]:
             recover(store, catalog, order.ucm)
             Erasing(catalog, store, data_dir, order.ucm).finish()
             store.check_free()
+            write_due(catalog, store, order.ucm)
             desk = Desk(order, ucm, catalog, store, report, work_dir, catalog.totals(order.ucm).archived, Bandwidth.of(order.settings))
             desk.forgotten = catalog.forgotten(order.ucm)
             try:

@@ -14,6 +14,7 @@ from scraper.catalog.holdings import Holdings
 from scraper.catalog.holds import Hold, Holds
 from scraper.catalog.inventory import Inventory, InventoryRow, ListedRow
 from scraper.catalog.keeping import Keeping
+from scraper.catalog.manifests import DueDay, Manifest, ManifestLine, Manifests
 from scraper.catalog.notices import Notice, Notices
 from scraper.catalog.recordings import Recording, Recordings, Totals
 from scraper.catalog.replacements import Replacements
@@ -41,6 +42,8 @@ __all__ = [
     "KnownSink",
     "Lease",
     "ListedRow",
+    "Manifest",
+    "ManifestLine",
     "NamedFile",
     "Notice",
     "OpenGap",
@@ -68,6 +71,7 @@ class Catalog(
     Inventory,
     Calibrations,
     Replacements,
+    Manifests,
     Deliveries,
     Transcripts,
     BackfillRecords,

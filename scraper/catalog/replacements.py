@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from scraper.catalog.database import Database, now
+from scraper.catalog.manifests import tell_replaced
 from scraper.catalog.outbox import queue_replaced
 from scraper.catalog.recordings import Recording, recording_of
 from scraper.catalog.schema import recordings, replacements
@@ -37,9 +38,11 @@ class Replacements(Database):
         with self.transaction() as connection:
             row = connection.execute(select(replacements).where(replacements.c.recording_id == identifier)).mappings().one()
             values = {name: row[name] for name in _CHANGED}
+            before = connection.scalar(select(recordings.c.sha256).where(recordings.c.id == identifier))
             connection.execute(recordings.update().where(recordings.c.id == identifier).values(**values))
             connection.execute(replacements.delete().where(replacements.c.recording_id == identifier))
             queue_replaced(connection, identifier, now())
+            tell_replaced(connection, identifier, str(before), now())
 
     def withdraw_replacement(self, identifier: int) -> None:
         """The new file never came into place."""

@@ -1,15 +1,15 @@
-"""Commands on one file: ``convert`` to WAV, and ``inspect`` what it is, with the evidence."""
+"""Commands on one file: ``convert`` to WAV, FLAC or Opus, and ``inspect`` what it is, with the evidence."""
 
 from __future__ import annotations
 
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -19,13 +19,15 @@ from scraper.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from converters import Decoded, FileSource, KnownLayout
+    from converters.compress import Compression
     from converters.inspect import Inspection
 
 _STDOUT = Path("-")
 _FULL_SCALE = 32768
+_COMPRESSED: dict[str, Compression] = {".flac": "flac", ".opus": "opus", ".ogg": "opus"}
 
 
-@click.command(short_help="Convert one recording to WAV.", epilog="Example: ucm-scraper convert recording.gsff recording.wav")
+@click.command(short_help="Convert one recording to WAV, FLAC or Opus.", epilog="Example: ucm-scraper convert recording.gsff recording.wav")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
@@ -34,7 +36,8 @@ def convert(_call: Invocation, source: Path, target: Path | None, force: bool) -
     """Convert one recording to 16-bit PCM WAV, its samples exactly as recorded.
 
     What IN is, is decided by its bytes, not by its name. OUT is IN with the extension .wav unless given; - is stdout.
-    Exit code 3 where IN can't be decoded with reason, 2 where it can't be read.
+    An OUT that ends in .flac is FLAC (as exact), in .opus or .ogg Opus (smaller, not exact).
+    Exit code 3 where IN can't be decoded with reason, or OUT's format can't hold it, 2 where it can't be read.
     """
     target = target or source.with_suffix(".wav")
     if target != _STDOUT:
@@ -106,30 +109,57 @@ def _opened(path: Path) -> Iterator[FileSource]:
 
 
 @dataclass(slots=True)
-class _Peaks:
-    """Passes a WAV file on and notes its largest sample."""
+class _Peak:
+    """The largest sample so far."""
 
-    out: Any
-    peak: int = 0
-    _header: bool = True
+    value: int = 0
 
-    def write(self, data: bytes | memoryview) -> int:
+    def note(self, block: bytes | memoryview) -> None:
+        """Look at s16le."""
         import numpy as np
 
-        if not self._header:  # the first write is the header
-            samples = np.frombuffer(data, "<i2")
-            self.peak = max(self.peak, int(samples.max()), -int(samples.min())) if len(samples) else self.peak
-        self._header = False
-        self.out(data)
-        return len(data)
+        samples = np.frombuffer(block, "<i2")
+        self.value = max(self.value, int(samples.max()), -int(samples.min())) if len(samples) else self.value
+
+    def of(self, decoded: Decoded) -> Iterator[bytes]:
+        """All samples, looked at; raises :class:`~converters.Undecodable` where they are not as many as announced."""
+        from converters import Undecodable
+
+        left = decoded.pcm_bytes
+        for block in decoded.blocks():
+            self.note(block)
+            left -= len(block)
+            yield block
+        if left:
+            raise Undecodable("corrupt", "the samples turned out fewer or more than announced", decoded.evidence)
 
 
-def _write(decoded: Decoded, out: Any) -> int:
+def _write(decoded: Decoded, out: Callable[[bytes], object]) -> int:
+    """Write a WAV file; its peak."""
     from converters import wav
 
-    peaks = _Peaks(out)
-    wav.write(decoded, peaks)  # type: ignore[arg-type]
-    return peaks.peak
+    peak = _Peak()
+    out(wav.header(decoded.frames, decoded.sample_rate, decoded.channels))
+    for block in peak.of(decoded):
+        out(block)
+    return peak.value
+
+
+def _write_compressed(decoded: Decoded, compression: Compression, file: BinaryIO) -> int:
+    """The same as FLAC or Opus; raises :class:`~converters.Undecodable` where that can't hold it."""
+    from converters import Undecodable
+    from converters.compress import Incompressible, compress, fits
+
+    peak = _Peak()
+    try:
+        if not fits(compression, decoded.frames, decoded.sample_rate, decoded.channels):
+            raise Incompressible
+        compress(compression, peak.of(decoded), decoded.sample_rate, decoded.channels, file)
+    except Incompressible as error:
+        what = {"flac": "FLAC", "opus": "Opus"}[compression]
+        sound = f"{decoded.frames:,} samples at {decoded.sample_rate:,} Hz in {decoded.channels}"
+        raise Undecodable("undecodable", f"{sound} can't be written as {what}; name an output that ends in .wav") from error
+    return peak.value
 
 
 def _to_stdout(decoded: Decoded) -> int:
@@ -140,12 +170,13 @@ def _to_file(decoded: Decoded, target: Path, force: bool) -> int:
     """Under another name first, so that nobody sees half a file; in its place only once it is whole."""
     from scraper.disk import writing
 
+    compression = _COMPRESSED.get(target.suffix.lower())
     with writing(str(target)):
         handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=".", suffix=".part")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                peak = _write(decoded, file.write)
+                peak = _write_compressed(decoded, compression, file) if compression else _write(decoded, file.write)
             temporary.chmod(0o666 & ~_umask())
             _place(temporary, target, force)
         finally:

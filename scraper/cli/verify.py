@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scraper.cli.chain import Heads, as_told, in_words
 from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_names
 from scraper.cli.output import emit
 from scraper.errors import Busy, ExitCode
@@ -23,14 +24,26 @@ _BUSY = "A job is at work on this UCM: once it has ended, run `ucm-scraper verif
 
 @click.command(short_help="Check every stored recording against its hash.", epilog="Example: ucm-scraper verify && echo all hold")
 @ucm_names
+@click.option("--manifests", is_flag=True, help="Also the manifests: what was changed or lost since, in the store or in the catalog.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="HASH",
+    help="A manifest's hash that was kept elsewhere, and must be in the chain still; may be repeated. Implies --manifests.",
+)
 @as_json
 @invocation
-def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
+def verify(call: Invocation, names: tuple[str, ...], manifests: bool, heads: tuple[str, ...], as_json: bool) -> None:
     """Read every stored recording again and compare it with its catalogued hash.
 
     Exit code 0 only if all hold; 3 where one is missing, changed or can't be read. What is missing or changed is a gap from then on: the
     next `ucm-scraper run` fetches it again where the PBX still has it.
+
+    With --manifests the catalog itself is compared with what the daily manifests told, and these with one another. Keep the hash of the
+    newest one somewhere else now and then: with --head it proves that nobody made the whole chain anew.
     """
+    kept = Heads.parsed(heads)
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     from scraper import verify as verification
@@ -46,9 +59,14 @@ def verify(call: Invocation, names: tuple[str, ...], as_json: bool) -> None:
                 result = verification.verify(catalog, store, name, progress)
             finally:
                 progress.done()
-            all_hold = all_hold and result.holds
-            noted = _note_lost(settings, catalog, store, name, result)
-            emit(json.dumps(_verified(name, result), ensure_ascii=False) if as_json else "\n".join(_verified_lines(name, result, noted)))
+            noted = _note(settings, catalog, store, name, result)
+            chain = kept.check(catalog, store, name) if manifests or heads else None
+            all_hold = all_hold and result.holds and (chain is None or chain.holds)
+            if as_json:
+                emit(json.dumps(_verified(name, result) | (as_told(chain) if chain else {}), ensure_ascii=False))
+            else:
+                emit("\n".join([*_verified_lines(name, result, noted), *(in_words(chain) if chain else ())]))
+    all_hold = kept.all_proved() and all_hold
     raise click.exceptions.Exit(int(ExitCode.COMPLETE if all_hold else ExitCode.GAPS))
 
 
@@ -64,14 +82,18 @@ def _verified(name: str, result: VerifyResult) -> dict[str, Any]:
     }
 
 
-def _note_lost(settings: Settings, catalog: Catalog, store: Store, name: str, result: VerifyResult) -> bool:
-    """Note what was lost as gaps, but not while a job holds the UCM, for it may be moving files; whether it was done."""
+def _note(settings: Settings, catalog: Catalog, store: Store, name: str, result: VerifyResult) -> bool:
+    """Note what was lost as gaps, and what is due in manifests, but not while a job holds the UCM, for it may be moving files; whether it
+    was done.
+    """
     from scraper import verify
     from scraper.lock import job_lock
+    from scraper.manifests import write_due
 
     try:
         with job_lock(settings.data_dir, name):
             verify.note_lost(catalog, store, name, result)
+            write_due(catalog, store, name)
     except Busy:
         return False
     return True

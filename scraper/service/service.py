@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from loguru import logger
 
@@ -21,6 +22,7 @@ from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.duties import Aside, without_end
 from scraper.service.health import Health
 from scraper.service.keep_alive import KeepAlive
+from scraper.service.manifests import keep_manifests
 from scraper.service.process import ChildProcess, home_of
 from scraper.service.push import Pushes
 from scraper.service.schedule import Schedule
@@ -53,6 +55,7 @@ class Service:
         self.started_at = clock()
         self.home = home_of(settings.data_dir)
         self.dispatch = Dispatcher(self._begin, settings.limits, clock, lambda ucm: is_free(settings.data_dir, ucm), self._ended)
+        )
         self.schedule = Schedule(settings, catalog, self.dispatch.ask)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
@@ -79,7 +82,14 @@ class Service:
         self.schedule.recall()
         for ucm in self.settings.ucms:
             await in_thread(self._give_up_runs, ucm)
-        duties = (self.schedule.keep, self._keep_backfills_going, self.pushes.run, self.sessions.keep, self.watch.keep)
+        duties = (
+            self.schedule.keep,
+            self._keep_backfills_going,
+            self.pushes.run,
+            self.sessions.keep,
+            self.watch.keep,
+            partial(keep_manifests, self),
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 for duty in duties:

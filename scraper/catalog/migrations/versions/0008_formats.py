@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,16 +14,17 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """From 0007; what was archived until now is all told by the next manifest."""
+    """From 0007; what was archived until now is all told by the first manifest."""
     for table in ("recordings", "replacements"):
         for name in ("format", "wav_sha256"):
             op.add_column(table, sa.Column(name, sa.String(), nullable=True))
     _manifest_lines()
     _manifests()
-    op.execute(
+    told = sa.text(
         "INSERT INTO manifest_lines (ucm, at, recording_id, sha256, size, frames, sample_rate, gone)"
-        " SELECT ucm, stored_at, id, sha256, size, frames, sample_rate, 0 FROM recordings WHERE state = 'archived' ORDER BY id"
+        " SELECT ucm, :now, id, sha256, size, frames, sample_rate, 0 FROM recordings WHERE state = 'archived' ORDER BY id"
     )
+    op.execute(told.bindparams(now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
 
 
 def _manifest_lines() -> None:
@@ -40,7 +43,7 @@ def _manifest_lines() -> None:
         sa.Column("gone", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_manifest_lines")),
     )
-    op.create_index(op.f("ix_manifest_lines_ucm_id"), "manifest_lines", ["ucm", "id"])
+    op.create_index(op.f("ix_manifest_lines_ucm_at"), "manifest_lines", ["ucm", "at"])
 
 
 def _manifests() -> None:
