@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, select
 
 from scraper.catalog.database import Database
-from scraper.catalog.schema import gaps, inventory, recordings, search_index
+from scraper.catalog.schema import gaps, inventory, recording_days
 from scraper.models import UNDATED, time_in_name
 
 
@@ -32,15 +32,15 @@ class CoverageByDay(Database):
         It knows of archived recordings what the search index knows (:meth:`~scraper.catalog.search.Search.index_some`).
         """
         days: defaultdict[str, DayCoverage] = defaultdict(DayCoverage)
-        day = func.substr(search_index.c.at, 1, 10)
-        mine = and_(search_index.c.ucm.in_(zones), search_index.c.at >= since, recordings.c.suffix == "", recordings.c.state == "archived")
-        stored = select(day, func.count(), func.sum(recordings.c.size)).join_from(search_index, recordings).where(mine).group_by(day)
+        held = recording_days.c
+        sums = (func.sum(held.recordings), func.sum(held.size))
+        stored = select(held.day, *sums).where(held.ucm.in_(zones), held.day >= since).group_by(held.day).having(sums[0] > 0)
         listed = and_(*(inventory.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
         columns = (gaps.c.ucm, gaps.c.month, gaps.c.name, inventory.c.call_time)
         missing = select(*columns).select_from(gaps.outerjoin(inventory, listed)).where(gaps.c.closed_at.is_(None), gaps.c.ucm.in_(zones))
         with self.reading() as connection:
             for when, count, size in connection.execute(stored):
-                days[when or UNDATED] = DayCoverage(count, int(size))
+                days[when or UNDATED] = DayCoverage(int(count), int(size))
             for ucm, month, name, call_time in connection.execute(missing):
                 when = _day(call_time, month, name, zones[ucm])
                 if when >= since:

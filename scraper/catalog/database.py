@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, select
@@ -11,8 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from scraper.catalog import schema, sqlite
-from scraper.clock import utcnow
+from scraper.catalog import schema, sqlite, sums
 from scraper.errors import CatalogLocked, CatalogTooNew, ConfigError, StorageError
 from scraper.models import utc
 
@@ -23,7 +23,7 @@ _stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_versi
 
 def now() -> str:
     """This moment as the catalog writes it."""
-    text = utc(utcnow())
+    text = utc(datetime.now(UTC))
     assert text is not None
     return text
 
@@ -159,6 +159,7 @@ class Database:
 def _create(connection: Connection) -> str:
     """Make what the migrations make of an empty file, and say so in Alembic's own table."""
     schema.metadata.create_all(connection, checkfirst=False)
+    sums.create_triggers(connection)
     _stamp.create(connection)
     connection.execute(_stamp.insert().values(version_num=schema.HEAD))
     return schema.HEAD

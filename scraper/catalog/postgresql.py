@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
 from scraper.catalog import schema
 from scraper.errors import (
@@ -107,9 +107,11 @@ def ours(error: DBAPIError) -> StorageError:
         return StoreUnwritable("The catalog's PostgreSQL is read-only.", remedy="Name the primary in catalog.url, not a standby.")
     if code == _FORBIDDEN:
         return StoreUnwritable("The user in catalog.url may not do that on PostgreSQL.", remedy=_FORBIDDEN_REMEDY)
-    if code.startswith(_GONE) or error.connection_invalidated or not code:
+    if code.startswith(_GONE) or error.connection_invalidated or (not code and isinstance(error, OperationalError)):
         return _unreachable(error)
-    return StorageError(f"The catalog failed on PostgreSQL: {code} {type(error.orig).__name__}.", remedy="Look at PostgreSQL's own log.")
+    return StorageError(
+        f"The catalog failed on PostgreSQL: {code or 'by its driver'} {type(error.orig).__name__}.", remedy="Look at PostgreSQL's own log."
+    )
 
 
 def _engine(url: URL) -> Engine:

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
-from scraper.catalog.manifests import tell_announced, tell_gone
 from scraper.catalog.outbox import hand_on, queue_announced
-from scraper.catalog.schema import gaps, recordings
+from scraper.catalog.schema import gaps, recording_sums, recordings
 from scraper.models import GapReason, Identity, RecordingClass, Source
 
 _PAGE = 1000
@@ -126,20 +125,19 @@ class Recordings(Database):
     def announce(self, batch: Sequence[Recording]) -> None:
         """Note files that are about to be put in place (state ``storing``), in one transaction."""
         stored_at = now()
-        with self.transaction() as connection:
+        with self.transaction(of=batch[0].identity.ucm if batch else None) as connection:
             connection.execute(_INSERT, [_row(recording) | {"state": "storing", "stored_at": stored_at} for recording in batch])
 
     def promote(self, ucm: str) -> None:
         """All that was announced for this UCM is in place: it is archived, in one transaction.
 
         The open gaps of recordings whose first version it is are closed; another version leaves the first one in doubt. What sinks are to
-        be told of it is queued with it, and what the manifests are to tell. The caller holds the UCM's lock, so that nobody else announces.
+        be told of it is queued with it. The caller holds the UCM's lock, so that nobody else announces.
         """
         when = now()
-        with self.transaction() as connection:
+        with self.transaction(of=ucm) as connection:
             connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
             queue_announced(connection, ucm, when)
-            tell_announced(connection, ucm, when)
             connection.execute(_PROMOTE, {"of_ucm": ucm, "at": when})
 
     def exchange(self, first: Recording, other: Recording | None) -> None:
@@ -149,7 +147,7 @@ class Recordings(Database):
         """
         changes = [({"path": other.path, "suffix": other.suffix}, other.id)] if other else []
         changes.append(({"path": first.path, "suffix": "", "state": "storing"}, first.id))
-        with self.transaction() as connection:
+        with self.transaction(of=first.identity.ucm) as connection:
             for values, identifier in changes:
                 connection.execute(recordings.update().where(recordings.c.id == identifier).values(**values))
             if other:
@@ -157,8 +155,7 @@ class Recordings(Database):
 
     def forget(self, recording: Recording) -> None:
         """A stored version whose file is lost is no version any more."""
-        with self.transaction() as connection:
-            tell_gone(connection, [recording.id])
+        with self.transaction(of=recording.identity.ucm) as connection:
             connection.execute(recordings.delete().where(recordings.c.id == recording.id))
 
     def doubted(self, ucm: str, identity: Identity | None = None) -> dict[Identity, GapReason]:
@@ -173,20 +170,20 @@ class Recordings(Database):
         """Forget announced files that never came into place."""
         query = recordings.delete().where(recordings.c.id.in_(identifiers), recordings.c.state == "storing")
         with self.transaction() as connection:
-            tell_gone(connection, identifiers)  # one that was about to be exchanged was archived before
             connection.execute(query)
 
     def totals(self, ucm: str) -> Totals:
         """A UCM's sums over everything known."""
-        mine = and_(recordings.c.ucm == ucm, recordings.c.state == "archived")
-        # An identity has one first version, so that counting these counts identities; one in doubt may have none for a moment.
-        first = select(func.count()).where(mine, recordings.c.suffix == "").scalar_subquery()
         doubted = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well(first=True)).scalar_subquery()
-        size = select(func.coalesce(func.sum(recordings.c.size), 0)).where(mine).scalar_subquery()
+        # An identity has one first version, so that counting these counts identities; one in doubt may have none for a moment.
+        first, size = (
+            select(held).where(recording_sums.c.ucm == ucm).scalar_subquery()
+            for held in (recording_sums.c.recordings, recording_sums.c.size)
+        )
         lost = select(gaps.c["class"], gaps.c.month, gaps.c.name).where(gaps.c.ucm == ucm, gaps.c.closed_as == "gone", ~_archived_as_well())
         gone = select(func.count()).select_from(lost.where(~_open_as_well()).distinct().subquery()).scalar_subquery()
         with self.reading() as connection:
-            row = connection.execute(select(first - doubted, gone, size)).one()
+            row = connection.execute(select(func.coalesce(first, 0) - doubted, gone, func.coalesce(size, 0))).one()
             return Totals(int(row[0]), int(row[1]), int(row[2]))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Update, select, tuple_, type_coerce
+from sqlalchemy import Connection, RowMapping, Update, select, tuple_
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import runs
@@ -95,6 +95,8 @@ class Runs(Database):
             "status": report.status.value,
             "exit_code": int(report.exit_code),
             "report": json.dumps(report.as_json(), ensure_ascii=False),
+            **{name: getattr(report.recordings, name) for name in ("expected", "archived", "gone", "new")},
+            "error": report.error["kind"] if report.error else None,
         }
         with self.transaction(of=report.ucm) as connection:
             connection.execute(runs.update().where(runs.c.id == report.run_id).values(**values))
@@ -102,10 +104,9 @@ class Runs(Database):
 
     def last_runs(self, ucm: str | None = None, limit: int = 20) -> list[Run]:
         """The newest runs first."""
-        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        query = select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
         with self.reading() as connection:
-            rows = connection.execute(query if ucm is None else query.where(runs.c.ucm == ucm)).mappings()
-            return [Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None}) for row in rows]
+            return [_run(row) for row in connection.execute(query if ucm is None else query.where(runs.c.ucm == ucm)).mappings()]
 
     def run_summaries(self, ucm: str | None = None, *, before: str | None = None, limit: int = 50) -> list[RunSummary]:
         """The newest first; ``before``: only those older than the run of this id. Reports, which may be long, are not read whole."""
@@ -127,16 +128,16 @@ class Runs(Database):
     def find_run(self, run_id: str) -> Run | None:
         """One run by its id."""
         with self.reading() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
-            return Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None}) if row else None
+            row = connection.execute(select(*_RUN).where(runs.c.id == run_id)).mappings().one_or_none()
+            return _run(row) if row else None
 
 
-_REPORT = type_coerce(runs.c.report, JSON)
-_SUMMARY = (
-    *(runs.c[name] for name in ("id", "ucm", "trigger", "since", "until", "started_at", "finished_at", "status", "exit_code")),
-    *(_REPORT["recordings", name].as_integer().label(name) for name in ("expected", "archived", "gone", "new")),
-    _REPORT["error", "kind"].as_string().label("error"),
-)
+_RUN = tuple(runs.c[field.name] for field in fields(Run))
+_SUMMARY = tuple(runs.c[field.name] for field in fields(RunSummary))
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(**{**row, "report": json.loads(row["report"]) if row["report"] else None})
 
 
 def _given_up(ucm: str) -> Update:

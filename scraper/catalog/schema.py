@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0010"
+HEAD = "0011"
 
 metadata = MetaData(
     naming_convention={
@@ -56,7 +56,13 @@ runs = Table(
     Column("status", String, nullable=False),
     Column("exit_code", Integer),
     Column("report", Text),
+    Column("expected", Integer),  # as the report counts, so that nobody reads it for that
+    Column("archived", Integer),
+    Column("gone", Integer),
+    Column("new", Integer),
+    Column("error", String),  # its kind
     Index(None, "ucm", "started_at"),
+    Index(None, "started_at", "id"),
 )
 
 recordings = Table(
@@ -121,6 +127,7 @@ Index(
     sqlite_where=gaps.c.closed_at.is_(None),
 )
 Index("ix_gaps_closed_as", gaps.c.ucm, gaps.c.closed_as)
+Index("ix_gaps_open", gaps.c.id, sqlite_where=gaps.c.closed_at.is_(None))
 
 sign_ins = Table(
     "sign_ins",
@@ -245,7 +252,7 @@ manifest_lines = Table(
     Column("sample_rate", Integer),
     Column("replaces", String),  # the hash that it had before
     Column("gone", Integer, nullable=False),  # 1: its file was lost, and it is no recording of the archive any more
-    Index(None, "ucm", "at"),
+    Index(None, "ucm", "id"),
 )
 
 #: The manifests written, each chained to its UCM's one before.
@@ -469,4 +476,23 @@ leases = Table(
     Column("fence", BigInteger, nullable=False),  # grows with each holder
     Column("holder", Text),  # in words; null: nobody
     Column("beat", Float, nullable=False),  # when the holder was heard of, by the database's clock (epoch)
+)
+
+#: What is archived, counted as it changes (:mod:`scraper.catalog.sums`). ``recordings``: first versions; ``size``: of all versions.
+recording_sums = Table(
+    "recording_sums",
+    metadata,
+    Column("ucm", String, primary_key=True),
+    Column("recordings", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+#: The same by the day of the call, of first versions only; as the search index knows it.
+recording_days = Table(
+    "recording_days",
+    metadata,
+    Column("ucm", String, primary_key=True),
+    Column("day", String, primary_key=True),  # '2026-02-06', or its month, or ''
+    Column("recordings", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
