@@ -55,7 +55,6 @@ class Service:
         self.started_at = clock()
         self.home = home_of(settings.data_dir)
         self.dispatch = Dispatcher(self._begin, settings.limits, clock, lambda ucm: is_free(settings.data_dir, ucm), self._ended)
-        )
         self.schedule = Schedule(settings, catalog, self.dispatch.ask)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
