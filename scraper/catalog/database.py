@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, select
@@ -13,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from scraper.catalog import schema, sqlite, sums
+from scraper.clock import utcnow
 from scraper.errors import CatalogLocked, CatalogTooNew, ConfigError, StorageError
 from scraper.models import utc
 
@@ -23,7 +23,7 @@ _stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_versi
 
 def now() -> str:
     """This moment as the catalog writes it."""
-    text = utc(datetime.now(UTC))
+    text = utc(utcnow())
     assert text is not None
     return text
 

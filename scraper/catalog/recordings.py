@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
+from scraper.catalog.manifests import tell_announced, tell_gone
 from scraper.catalog.outbox import hand_on, queue_announced
 from scraper.catalog.schema import gaps, recording_sums, recordings
 from scraper.models import GapReason, Identity, RecordingClass, Source
@@ -132,12 +133,13 @@ class Recordings(Database):
         """All that was announced for this UCM is in place: it is archived, in one transaction.
 
         The open gaps of recordings whose first version it is are closed; another version leaves the first one in doubt. What sinks are to
-        be told of it is queued with it. The caller holds the UCM's lock, so that nobody else announces.
+        be told of it is queued with it, and what the manifests are to tell. The caller holds the UCM's lock, so that nobody else announces.
         """
         when = now()
         with self.transaction(of=ucm) as connection:
             connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
             queue_announced(connection, ucm, when)
+            tell_announced(connection, ucm, when)
             connection.execute(_PROMOTE, {"of_ucm": ucm, "at": when})
 
     def exchange(self, first: Recording, other: Recording | None) -> None:
@@ -156,6 +158,7 @@ class Recordings(Database):
     def forget(self, recording: Recording) -> None:
         """A stored version whose file is lost is no version any more."""
         with self.transaction(of=recording.identity.ucm) as connection:
+            tell_gone(connection, [recording.id])
             connection.execute(recordings.delete().where(recordings.c.id == recording.id))
 
     def doubted(self, ucm: str, identity: Identity | None = None) -> dict[Identity, GapReason]:
@@ -170,6 +173,7 @@ class Recordings(Database):
         """Forget announced files that never came into place."""
         query = recordings.delete().where(recordings.c.id.in_(identifiers), recordings.c.state == "storing")
         with self.transaction() as connection:
+            tell_gone(connection, identifiers)  # one that was about to be exchanged was archived before
             connection.execute(query)
 
     def totals(self, ucm: str) -> Totals:

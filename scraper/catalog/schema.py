@@ -252,7 +252,7 @@ manifest_lines = Table(
     Column("sample_rate", Integer),
     Column("replaces", String),  # the hash that it had before
     Column("gone", Integer, nullable=False),  # 1: its file was lost, and it is no recording of the archive any more
-    Index(None, "ucm", "id"),
+    Index(None, "ucm", "at"),
 )
 
 #: The manifests written, each chained to its UCM's one before.
