@@ -21,7 +21,7 @@ class Replacements(Database):
     def announce_replacement(self, changed: Recording) -> None:
         """Note that the file of the recording with ``changed.id`` is about to become this one."""
         values = {name: getattr(changed, name) for name in _CHANGED}
-        with self.transaction() as connection:
+        with self.transaction(of=changed.identity.ucm) as connection:
             connection.execute(replacements.delete().where(replacements.c.recording_id == changed.id))
             connection.execute(replacements.insert().values(recording_id=changed.id, **values))
 
