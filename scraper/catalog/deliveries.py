@@ -90,12 +90,11 @@ class Deliveries(Database):
     def claim(self, sink: str, limit: int, lease_seconds: float) -> list[Delivery]:
         """Take the deliveries that are due longest, at most ``limit``: nobody else gets them for so long, by the database's clock."""
         token = secrets.token_hex(8)
-        with self.transaction() as connection:
+        with self.transaction(of=_turn(sink)) as connection:
             when = clock(connection)
             due = and_(deliveries.c.state == WAITING, deliveries.c.sink == sink, deliveries.c.at <= utc(when))
             query = select(deliveries.c.id).where(due).order_by(deliveries.c.at, deliveries.c.id).limit(limit)
-            # What another worker is just taking is left out (PostgreSQL); SQLite's writers take turns anyway.
-            taken = list(connection.scalars(query.with_for_update(skip_locked=True)))
+            taken = list(connection.scalars(query))
             if not taken:
                 return []
             until = utc(when + timedelta(seconds=lease_seconds + 1))  # the text has whole seconds
@@ -114,7 +113,7 @@ class Deliveries(Database):
 
     def delivered(self, delivery: Delivery, detail: str = "") -> None:
         """It arrived; what waited for it may go. Of one that was taken by somebody else meanwhile nothing changes."""
-        with self.transaction() as connection:
+        with self.transaction(of=_turn(delivery.sink)) as connection:
             when = utc(clock(connection))
             values = {"state": DELIVERED, "at": when, "attempts": deliveries.c.attempts + 1, "detail": detail}
             if _settle(connection, delivery, values):
@@ -124,7 +123,7 @@ class Deliveries(Database):
 
     def failed(self, delivery: Delivery, detail: str, again_in: float | None) -> None:
         """An attempt failed: it is due again ``again_in`` seconds from now, or parked with None. As :meth:`delivered`."""
-        with self.transaction() as connection:
+        with self.transaction(of=_turn(delivery.sink)) as connection:
             when, state = clock(connection), PARKED if again_in is None else WAITING
             at = utc(when + timedelta(seconds=again_in or 0))
             values = {"state": state, "at": at, "attempts": deliveries.c.attempts + 1, "detail": detail}
@@ -133,7 +132,7 @@ class Deliveries(Database):
 
     def give_back(self, delivery: Delivery, detail: str, again_in: float = 0.0) -> None:
         """It was not tried, or not to count: it is due again ``again_in`` seconds from now."""
-        with self.transaction() as connection:
+        with self.transaction(of=_turn(delivery.sink)) as connection:
             at = utc(clock(connection) + timedelta(seconds=again_in))
             _settle(connection, delivery, {"at": at, "detail": detail})
 
@@ -201,7 +200,7 @@ class Deliveries(Database):
                 ids = list(connection.scalars(page.order_by(recordings.c.id).limit(_BATCH)))
             if not ids:
                 return queued
-            with self.transaction() as connection:
+            with self.transaction(of=_turn(sink)) as connection:
                 wanted = and_(recordings.c.id.in_(ids), recordings.c.state == "archived", sinks.c.name == sink, ~owed)
                 queued += connection.execute(queueing(wanted, literal("archived")), {"at": now()}).rowcount
                 release(connection, ids)
@@ -209,11 +208,16 @@ class Deliveries(Database):
 
     def prune_deliveries(self, sink: str, days: float) -> int:
         """Forget what was delivered more than so many days ago, at most some hundreds; how many."""
-        with self.transaction() as connection:
+        with self.transaction(of=_turn(sink)) as connection:
             before = utc(clock(connection) - timedelta(days=days))
             old = select(deliveries.c.id).where(deliveries.c.state == DELIVERED, deliveries.c.sink == sink, deliveries.c.at < before)
             ids = list(connection.scalars(old.limit(_BATCH)))
             return connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids))).rowcount if ids else 0
+
+
+def _turn(sink: str) -> str:
+    """Of what a transaction is that concerns one sink; what one recording's have in common, :func:`release` sees to."""
+    return f"sink:{sink}"
 
 
 def _counts(sink: RowMapping, rows: Sequence[Row[Any]]) -> SinkCounts:

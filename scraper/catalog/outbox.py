@@ -66,8 +66,11 @@ def hand_on(connection: Connection, old: int, new: int) -> None:
 
 def release(connection: Connection, recording_ids: Iterable[int]) -> None:
     """Let go what need not be held any more of these recordings' deliveries."""
+    ids = list(recording_ids)
+    # Two transactions that end a delivery each, or end one and queue another, must not both miss what the other does.
+    connection.execute(select(recordings.c.id).where(recordings.c.id.in_(ids)).order_by(recordings.c.id).with_for_update(key_share=True))
     columns = (deliveries.c.id, deliveries.c.recording_id, deliveries.c.sink, deliveries.c.state, deliveries.c.attempts)
-    query = select(*columns).where(deliveries.c.recording_id.in_(list(recording_ids)), deliveries.c.state.in_(OPEN))
+    query = select(*columns).where(deliveries.c.recording_id.in_(ids), deliveries.c.state.in_(OPEN))
     rows = [Owed(*row) for row in connection.execute(query.order_by(deliveries.c.recording_id, deliveries.c.id))]
     free = [number for _, group in groupby(rows, key=lambda row: row.recording_id) for number in may_go(list(group))]
     if free:
@@ -86,10 +89,9 @@ def queueing(condition: ColumnElement[bool], event: ColumnElement[str]) -> Any:
     wanted = sink_ucms.c.ucm.in_(("", recordings.c.ucm))
     columns: tuple[Any, ...] = (sinks.c.name, recordings.c.id, event, literal(HELD), literal(""), literal(0), bindparam("at"), literal(""))
     found = select(*columns).select_from(sink_ucms.join(sinks)).join(recordings, wanted)
-    return deliveries.insert().from_select(
-        ["sink", "recording_id", "event", "state", "at", "attempts", "queued_at", "detail"],
-        found.where(recordings.c.suffix == "", condition).order_by(recordings.c.id, sinks.c.position),
-    )
+    names = ["sink", "recording_id", "event", "state", "at", "attempts", "queued_at", "detail"]
+    found = found.where(recordings.c.suffix == "", condition).order_by(recordings.c.id, sinks.c.position)
+    return deliveries.insert().from_select(names, found).inline().execution_options(preserve_rowcount=True)
 
 
 def _was_told() -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ class Transcripts(Database):
         False, with nothing changed, where their recording is there no more.
         """
         wanted = {one.recording_id for one in made}
-        with self.transaction() as connection:
+        with self.transaction(of="transcripts") as connection:
             there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_(wanted)).with_for_update(read=True)))
             if there != wanted:
                 return False
@@ -76,7 +76,7 @@ class Transcripts(Database):
             *([] if most.seconds is None else [sink_usage.c.seconds + seconds <= most.seconds]),
         )
         more = {"count": sink_usage.c.count + 1, "seconds": sink_usage.c.seconds + seconds}
-        with self.transaction() as connection:
+        with self.transaction(of=f"sink:{sink}") as connection:
             if connection.scalar(select(sink_usage.c.day).where(mine)) is None:
                 connection.execute(sink_usage.insert().values(sink=sink, day=day.isoformat(), count=0, seconds=0.0))
             return connection.execute(sink_usage.update().where(mine, room).values(**more)).rowcount > 0
@@ -85,7 +85,7 @@ class Transcripts(Database):
         """It was not made after all, and cost nothing."""
         mine = and_(sink_usage.c.sink == sink, sink_usage.c.day == day.isoformat())
         less = {"count": sink_usage.c.count - 1, "seconds": sink_usage.c.seconds - seconds}
-        with self.transaction() as connection:
+        with self.transaction(of=f"sink:{sink}") as connection:
             connection.execute(sink_usage.update().where(mine).values(**less))
 
     def usage_of(self, sink: str, day: date) -> tuple[int, float]:

@@ -78,7 +78,7 @@ def test_transcript_is_shown_and_its_reading_audited(admin):
     store = open_store(admin.service.settings.store, admin.catalog)
     path = f"office/2026-02/{NAME}.transcript.txt"
     file = store.receive("office")
-    file.file.write("Good <b>morning</b>.".encode())
+    file.file.write(b"Good <b>morning</b>.")
     file.seal()
     store.place(file, path)
     admin.catalog.enter_transcripts([Transcript(1, "text", path, "c" * 64, 20)])
