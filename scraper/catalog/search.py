@@ -118,19 +118,23 @@ class Search(Calls):
         with self.reading() as connection:
             newest = connection.scalar(select(func.max(call_files.c.id))) or 0
             known = connection.scalar(select(meta.c.value).where(meta.c.key == _WATERMARK))
-            rows = _new_recordings(connection)
+            new = bool(_new_recordings(connection, 1))
+        if not new:
+            return known is not None and int(known) < newest and self._learn_from_calls(int(known), zones)
+        # Nobody writes meanwhile: on PostgreSQL a smaller number may be on its way while a larger one is there already.
+        with self.transaction() as connection:
+            newest = connection.scalar(select(func.max(call_files.c.id))) or 0
+            rows = _new_recordings(connection, BATCH)
         if known is None:
             self.set_meta(_WATERMARK, str(newest))
-        elif not rows and int(known) < newest:
-            return self._learn_from_calls(int(known), zones)
-        if rows:
-            self._index(rows, zones)
+        self._index(rows, zones)
         return len(rows) == BATCH
 
     def _learn_from_calls(self, known: int, zones: Mapping[str, ZoneInfo]) -> bool:
-        with self.reading() as connection:
-            query = select(call_files.c.id, calls.c.ucm, call_files.c["class"], call_files.c.name).join(calls)
+        query = select(call_files.c.id, calls.c.ucm, call_files.c["class"], call_files.c.name).join(calls)
+        with self.transaction() as connection:
             told = connection.execute(query.where(call_files.c.id > known).order_by(call_files.c.id).limit(BATCH)).all()
+        with self.reading() as connection:
             rows = _recordings_named(connection, told)
         if rows:
             self._index(rows, zones)
@@ -142,7 +146,7 @@ class Search(Calls):
         with self.reading() as connection:
             said, listed = _said_by_calls(connection, rows), _listed(connection, rows)
         entries = [_entry(row, zones.get(row["ucm"], _UTC), said.get(_key(row), []), listed.get(_key(row))) for row in rows]
-        with self.transaction(of="search") as connection:
+        with self.transaction() as connection:
             # A recording may have been withdrawn since it was read.
             there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_([row["id"] for row in rows]))))
             if entries := [entry for entry in entries if entry["recording_id"] in there]:
@@ -186,10 +190,10 @@ def _seconds(frames: int | None, rate: int | None) -> float | None:
     return round(frames / rate, 3) if frames is not None and rate else None
 
 
-def _new_recordings(connection: Connection) -> Sequence[Mapping[Any, Any]]:
+def _new_recordings(connection: Connection, most: int) -> Sequence[Mapping[Any, Any]]:
     """The next that are not in the index. Numbers only grow; the last may be given anew, but then its entry went with its recording."""
     last = select(func.coalesce(func.max(search_index.c.recording_id), 0)).scalar_subquery()
-    return connection.execute(_ROWS.where(recordings.c.id > last).order_by(recordings.c.id).limit(BATCH)).mappings().all()
+    return connection.execute(_ROWS.where(recordings.c.id > last).order_by(recordings.c.id).limit(most)).mappings().all()
 
 
 def _recordings_named(connection: Connection, told: Iterable[Sequence[Any]]) -> Sequence[Mapping[Any, Any]]:

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from scraper.budget import LIMIT, SignInBudget
 from scraper.catalog import Catalog, migrations, schema
+from scraper.catalog.search import Wish
 from scraper.errors import (
     BudgetExhausted,
     CatalogLocked,
@@ -132,6 +133,25 @@ def test_a_value_is_remembered_once_whoever_comes_first(postgres: str) -> None:
         said: list[str] = []
         assert side_by_side(*[lambda value=value: said.append(catalog.set_meta_once("salt", value)) for value in "abcd"]) == []
     assert len(said) == 4 and len(set(said)) == 1
+
+
+def test_what_is_still_on_its_way_into_the_catalog_is_not_passed_over_by_the_search_index(postgres: str) -> None:
+    with Catalog.open(postgres) as catalog, Catalog.open(postgres, busy_seconds=0.2) as other:
+        with catalog.transaction(of="office") as connection:
+            connection.execute(schema.recordings.insert().values(ROW))
+            with other.transaction(of="branch") as theirs:
+                theirs.execute(schema.recordings.insert().values(ROW | {"ucm": "branch"}))
+            with pytest.raises(CatalogLocked):
+                other.index_some({})
+        assert other.index_some({}) is False
+        assert {hit.recording.identity.ucm for hit in other.search(Wish()).hits} == {"office", "branch"}
+
+
+ROW = {
+    "ucm": "office", "class": "monitor", "month": "2026-02", "name": "auto-1770416496-1000-5555550100.wav", "suffix": "",
+    "state": "archived", "path": "x", "size": 1, "sha256": "a", "source": "bulk", "source_format": "riff", "source_size": 1,
+    "source_sha256": "b", "run_id": "r", "stored_at": "2026-02-06T16:21:36Z",
+}  # fmt: skip
 
 
 # --- a server in trouble ---
