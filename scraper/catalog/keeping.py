@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, literal, null, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, null, or_, select, union_all
 
 from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.database import now
@@ -102,6 +102,12 @@ class Keeping(Tombstones, Calls):
         with self.reading() as connection:
             for row in connection.execution_options(yield_per=_PAGE).execute(union_all(*queries)):
                 yield KnownName(*row)
+
+    def stored_files(self, ucm: str) -> int:
+        """How many files are archived of a UCM, each version one."""
+        with self.reading() as connection:
+            mine = and_(recordings.c.ucm == ucm, recordings.c.state == "archived")
+            return connection.scalar(select(func.count()).select_from(recordings).where(mine)) or 0
 
     def legs(self, ucm: str, *, since: str = "", until: str = "", like: str = "") -> Iterator[StoredCall]:
         """Legs of calls that began in a window (PBX local text, ``until`` exclusive), with this text among their people."""

@@ -15,8 +15,10 @@ from scraper.cli import (
     deliver,
     doctor,
     files,
+    holds,
     keeping,
     reconvert,
+    retention,
     run,
     serve,
     simulate,
@@ -78,7 +80,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: int, quiet: int) -> No
 for _command in (
     *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
-    *(files.convert, files.inspect, reconvert.reconvert, keeping.erase, simulate.simulate, config.config),
+    *(files.convert, files.inspect, reconvert.reconvert, keeping.erase, retention.retention, holds.hold, simulate.simulate, config.config),
     *(deliver.deliver, deliver.deliveries),
     *(serve.serve, task.task, watch.healthcheck, watch.notify),
 ):

@@ -82,7 +82,7 @@ def add_calls(place: Place, chosen: Chosen, spoken: Iterable[StoredCall] = ()) -
     """
     keys = chosen.spans.keys()
     naming = {leg.id: leg for leg in place.catalog.legs_naming(place.ucm, {key.name for key in keys})}
-    going = [leg for leg in naming.values() if _names_only(leg, keys)]
+    going = [leg for leg in naming.values() if names_only(leg, keys)]
     chosen.calls |= {leg.id for leg in going}
     days = {(leg.session, leg.start[:10]) for leg in (*going, *spoken) if leg.session}
     sessions: dict[tuple[str, str], list[StoredCall]] = {}
@@ -90,7 +90,7 @@ def add_calls(place: Place, chosen: Chosen, spoken: Iterable[StoredCall] = ()) -
         if (leg.session, leg.start[:10]) in days:
             sessions.setdefault((leg.session, leg.start[:10]), []).append(leg)
     for (session, _), legs in sessions.items():
-        if all(_names_only(leg, keys) for leg in legs):
+        if all(names_only(leg, keys) for leg in legs):
             chosen.calls |= {leg.id for leg in legs}
             chosen.sessions.add(session)
 
@@ -116,5 +116,6 @@ def _rows(place: Place, wanted: Criteria) -> Iterator[KnownName]:
     return place.catalog.known_names(place.ucm, months=months, like=wanted.like)
 
 
-def _names_only(leg: StoredCall, keys: Iterable[Key]) -> bool:
+def names_only(leg: StoredCall, keys: Iterable[Key]) -> bool:
+    """Whether all recordings that a leg names are among these."""
     return all(row_key(file.month, file.name, leg.start) in keys for file in leg.files)

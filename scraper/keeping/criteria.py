@@ -79,7 +79,7 @@ def criteria(number: str | None, window: Window, files: Iterable[str]) -> Criter
     """What somebody asked for. Raises :class:`ConfigError` for what can't be a number or a file name; it is not repeated."""
     if number is not None and not (_NUMBER.fullmatch(number.strip()) and len(_digits(number)) >= _FEWEST):
         raise ConfigError("That is no number: write digits, with + or * where it has them.", remedy="Such as --number +15555550100.")
-    named = tuple("/".join(map(clean, file.strip("/").split("/")[-2:])) for file in files)
+    named = tuple("/".join(map(clean, file.lstrip("/").split("/")[-2:])) for file in files)
     if any(file.rpartition("/")[2] in ("", ".", "..") for file in named):
         raise ConfigError("One of the files has no name.", remedy="Write a recording's name as `ucm-scraper recordings` shows it.")
     return Criteria(_digits(number or ""), window, named)

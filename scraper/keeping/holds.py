@@ -20,7 +20,7 @@ class Protection:
 
     _wanted: list[Criteria] = field(default_factory=list)
     _keys: set[Key] = field(default_factory=set)
-    _calls: set[int] = field(default_factory=set)
+    calls: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, place: Place, holds: Iterable[Hold]) -> Protection:
@@ -30,7 +30,7 @@ class Protection:
             wanted = criteria_of(hold)
             found._wanted.append(wanted)
             for leg in calls_of(place, wanted) if wanted != Criteria() else ():
-                found._calls.add(leg.id)
+                found.calls.add(leg.id)
                 found._keys.update(row_key(file.month, file.name, leg.start) for file in leg.files)
         return found
 
@@ -38,11 +38,11 @@ class Protection:
         """Which of the chosen recordings and calls are under a hold."""
         if Criteria() in self._wanted:
             return set(chosen.spans), set(chosen.calls)
-        keys = {key for key, span in chosen.spans.items() if key in self._keys or self._holds(key, span)}
-        return keys, chosen.calls & self._calls
+        return {key for key, span in chosen.spans.items() if self.protects(key, span)}, chosen.calls & self.calls
 
-    def _holds(self, key: Key, span: Span | None) -> bool:
-        return any(
+    def protects(self, key: Key, span: Span | None) -> bool:
+        """Whether a recording that was made then is under a hold."""
+        return key in self._keys or any(
             wanted.touches(span) and wanted.is_named_by(key.name) and (wanted.wants_file(key.month, key.name) or key.name in wanted.named)
             for wanted in self._wanted
         )

@@ -17,7 +17,7 @@ class Retention(Section):
     queue_days: int | None = Field(default=None, ge=1, le=36525, description="The same of queue recordings, where they differ.")
     conference_days: int | None = Field(default=None, ge=1, le=36525, description="The same of conference recordings, where they differ.")
     apply: bool = Field(
-        default=False, description="Let `serve` do so once a day, what it announced a day before; else only `ucm-scraper retention --apply`."
+        default=False, description="Let `serve` do so once a day, a day after it announced it; else only `retention --apply` does."
     )
     most_share: float = Field(
         default=0.25, gt=0, le=1, description="The largest share of an archive that goes at once without `--force`, such as 0.25."

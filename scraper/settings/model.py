@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 from scraper.settings import checks
 from scraper.settings.base import FilePath, Origin, Seconds, Section, Texts, User, empty_if_null, lower
 from scraper.settings.fleet import Encryption, Fleet
+from scraper.settings.keeping import Retention
 from scraper.settings.serving import Admin, Hooks, Limits, Notify, Ping, Schedule, Watch
 from scraper.settings.sinks import Sink, check_names, check_ucms
 
@@ -161,6 +162,7 @@ class Ucm(Section):
     web: Web | None = Field(default=None, description="A PBX account with no more rights than CDR and recordings.")
     api: Api | None = Field(default=None, description="A user of the HTTPS API, for what the web UI can't tell.")
     schedule: Schedule | None = Field(default=None, description="When its jobs start by themselves, where it differs from the others.")
+    retention: Retention | None = Field(default=None, description="How long its recordings are kept, where it differs from the others.")
 
     @model_validator(mode="after")
     def _needs_a_way(self) -> Self:
@@ -202,6 +204,9 @@ class Settings(Section):
     )
     schedule: Annotated[Schedule, BeforeValidator(empty_if_null)] = Field(
         default=Schedule(), description="When jobs start by themselves (`serve`)."
+    )
+    retention: Annotated[Retention, BeforeValidator(empty_if_null)] = Field(
+        default=Retention(), description="How long the archive keeps its own copies; nothing is ever deleted on the PBX."
     )
     limits: Annotated[Limits, BeforeValidator(empty_if_null)] = Field(
         default=Limits(), description="What the service may take of the machine, the network and the PBXs."
