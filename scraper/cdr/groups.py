@@ -107,20 +107,22 @@ def _merge_files(legs: list[_Leg]) -> None:
     names = [file.name for each in legs for file in each.call.files]
     if len(names) == len(set(names)):
         return
-    seen: dict[str, list[_Box]] = {}
+    seen: dict[str, dict[str | None, _Box]] = {}  # by name and month; one without is the only one of its name
     owned: list[list[_Box]] = [[] for _ in legs]
     for index in sorted(range(len(legs)), key=lambda index: (legs[index].summary, -(legs[index].call.talk_seconds or 0))):
         for file in legs[index].call.files:
-            boxes = seen.setdefault(file.name, [])
-            same = next((box for box in boxes if None in (file.month, box.file.month) or file.month == box.file.month), None)
+            boxes = seen.setdefault(file.name, {})
+            if file.month and None in boxes:
+                boxes[file.month] = boxes.pop(None)
+            same = boxes.get(file.month) if file.month else next(iter(boxes.values()), None)
             if same is None:
-                boxes.append(_Box(file))
-                owned[index].append(boxes[-1])
+                boxes[file.month] = _Box(file)
+                owned[index].append(boxes[file.month])
             else:
                 same.learn(file)
-    for each, boxes in zip(legs, owned, strict=True):
+    for each, own in zip(legs, owned, strict=True):
         if each.call.files:
-            each.call = replace(each.call, files=tuple(box.file for box in boxes))
+            each.call = replace(each.call, files=tuple(box.file for box in own))
 
 
 def _shape(group: Any) -> str:

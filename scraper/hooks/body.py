@@ -18,6 +18,9 @@ from defusedxml.ElementTree import fromstring
 
 from scraper.cdr import ParsedCalls, parse_groups
 
+#: What a megabyte of call records holds, with room to spare: objects and lists, XML tags, what separates fields and files. Each costs time,
+#: and a megabyte of nothing else would cost many seconds.
+_MOST_OBJECTS, _MOST_TAGS, _MOST_SEPARATORS = 10_000, 120_000, 50_000
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -35,6 +38,8 @@ def read_calls(body: bytes, zone: ZoneInfo) -> ParsedCalls:
     first = _begin(body)
     if not first:
         return ParsedCalls([])
+    if body.count(b",") + body.count(b"@") > _MOST_SEPARATORS:
+        raise _too_many()
     shape = _of_xml(body) if first == b"<" else _of_json(body)
     return parse_groups(_groups(shape), zone)
 
@@ -48,6 +53,8 @@ def _begin(body: bytes) -> bytes:
 
 def _of_json(body: bytes) -> Any:
     """As the API's answers are read: bytes that aren't UTF-8 stay as surrogates, so that a file's name is the same here and there."""
+    if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS:
+        raise _too_many()
     try:
         text = body.decode(json.detect_encoding(body), "surrogateescape")
         found = json.loads(text, strict=False)
@@ -59,6 +66,8 @@ def _of_json(body: bytes) -> Any:
 
 
 def _of_xml(body: bytes) -> Any:
+    if body.count(b"<") > _MOST_TAGS:
+        raise _too_many()
     try:
         root = fromstring(body.strip(b" \t\r\n\0"), forbid_dtd=True)
     except DefusedXmlException:
@@ -68,9 +77,14 @@ def _of_xml(body: bytes) -> Any:
     return _shape(root)
 
 
+def _too_many() -> Unreadable:
+    return Unreadable("it holds more than call records of its size do")
+
+
 def _shape(root: Element) -> Any:
     """An element as JSON would have it. Without recursion: XML may be deeper than Python's stack."""
     done: dict[Element, Any] = {}
+    objects = 0
     for element in _from_the_leaves(root):
         fields: dict[str, Any] = {_bare(name): value for name, value in element.attrib.items()}
         for child in element:
@@ -81,6 +95,9 @@ def _shape(root: Element) -> Any:
                 fields[name].append(value)
             else:
                 fields[name] = [fields[name], value]
+        objects += bool(fields)
+        if objects > _MOST_OBJECTS:
+            raise _too_many()
         done[element] = fields if fields else element.text or ""
     return done[root]
 

@@ -125,22 +125,33 @@ LAUGHS = b"".join([
         b"\xff\xfe{",
         b"[" * 100_000,
         b'{"a":' * 100_000,
+        b"[" + b"{}," * 300_000 + b"{}]",
+        b"[" + b"1," * 400_000 + b"1]",
+        b'[{"start":"2026-02-01 10:00:00","recordfiles":"' + b"a@" * 400_000 + b'"}]',
+        b"<r>" + b"<a/>" * 200_000 + b"</r>",
+        b"<r>" + b"<a b=''/>" * 100_000 + b"</r>",
     ],
     ids=lambda body: repr(body[:20]),
 )
 def test_bombs_entities_and_rubbish_are_refused_at_once(body: bytes) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(Unreadable) as refused:
         read_calls(body, ZONE)
-    assert time.monotonic() - began < 0.5
+    assert time.thread_time() - began < 1
     assert "passwd" not in str(refused.value)
 
 
 @pytest.mark.parametrize("piece", [b"<a>", b"<a b='1'>"])
 def test_xml_deeper_than_the_stack_is_no_harm(piece: bytes) -> None:
-    count, began = 900_000 // (len(piece) + 4), time.monotonic()
-    assert read_calls(piece * count + b"</a>" * count, ZONE).calls == []
-    assert time.monotonic() - began < 3
+    assert read_calls(piece * 9_000 + b"</a>" * 9_000, ZONE).calls == []
+
+
+def test_one_name_in_every_month_over_and_over_takes_no_time() -> None:
+    paths = "@".join([f"{year}-{month:02d}/a.wav" for year in range(1900, 2100) for month in range(1, 13)] * 20)
+    began = time.thread_time()
+    calls = read_calls(json.dumps([{"start": "2026-02-01 10:00:00", "recordfiles": paths + "@a.wav"}]).encode(), ZONE).calls
+    assert time.thread_time() - began < 3
+    assert len(calls[0].files) == 2_400
 
 
 _texts = st.text() | st.sampled_from([*LEG.values(), "9" * 400, "2026-02-30 25:61:61", "@@@", "../../etc/passwd@", "\ud800", "NaN", "-1"])
@@ -161,7 +172,7 @@ _json = st.recursive(
 )
 @example(b'{"start": 1e999, "src": -0.0, "duration": 123456789012345678901234567890}')
 @example(b'<r><recordfiles><f>a.wav</f></recordfiles><start/><src a="1">x</src></r>')
-@settings(max_examples=300, deadline=1000)
+@settings(max_examples=300, deadline=None)
 def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
     try:
         read_calls(body, ZONE)
