@@ -12,6 +12,8 @@ from typing import Protocol
 #: What a display may fail with: a stream that is closed or full, a terminal that is odd, a second display on the same one.
 _DISPLAY_ERRORS = (OSError, ValueError, RuntimeError, AttributeError)
 
+#: The phase in which a job opens its browser.
+OPENING_BROWSER = "opening the web UI"
 #: The phase in which a job does nothing but wait until other jobs' browsers have ended.
 WAITING_FOR_BROWSER = "waiting for a browser's turn"
 

@@ -16,6 +16,7 @@ from scraper.desk import Desk
 from scraper.errors import ConfigError, NotAnArchive, NotListed, SafetyStop, ScraperError, SessionEnded
 from scraper.models import Identity, RecordingClass, Window, class_of, is_month
 from scraper.names import clean
+from scraper.progress import OPENING_BROWSER
 from scraper.reconcile import ListedFile
 from scraper.threads import in_thread
 from scraper.web_access import prove_access
@@ -116,7 +117,7 @@ class WebWay:
             options = LaunchOptions(self.downloads, browser.executable, browser.headless, host, bandwidth=bandwidth)
             async with AsyncExitStack() as opening:
                 await opening.enter_async_context(a_place(order.settings, progress))
-                progress.phase("opening the web UI")
+                progress.phase(OPENING_BROWSER)
                 self._ui = await opening.enter_async_context(web_ui(access, options))
                 self._closing = opening.pop_all()
         return self._ui

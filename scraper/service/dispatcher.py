@@ -6,9 +6,8 @@ It knows nothing of processes: ``begin`` gives it a :class:`Work`, which it foll
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,19 +19,16 @@ from scraper.errors import ExitCode, InternalError, ScraperError
 from scraper.log import as_ours
 from scraper.service.listeners import Listeners, take
 from scraper.service.task import Event, Kind, Stage, Task, TaskState
+from scraper.service.turns import Turns
 from scraper.settings.serving import Limits
 
 #: How many ended tasks are remembered.
 _REMEMBERED = 50
 #: How long a process that told its result may take to leave, in seconds.
 _LEAVING_SECONDS = 15.0
-#: How often it is looked whether another program still holds a UCM, in seconds.
+#: How often it is looked whether somebody may start for whom nothing has ended: another program held his UCM, or all jobs take long now.
 _LOOK_SECONDS = 5.0
 
-#: What disturbs no job, and waits for none.
-_BESIDE = frozenset({Kind.DOCTOR})
-#: What a person waits for, or takes no time: it counts against no limit.
-_UNCOUNTED = frozenset({Kind.DOCTOR, Kind.LOGIN, Kind.KEEP_ALIVE})
 #: What is asked again where another program held the UCM.
 _PATIENT = frozenset({Kind.RUN, Kind.PLAN, Kind.RECONCILE, Kind.FETCH, Kind.LOGIN})
 
@@ -61,7 +57,6 @@ class _Entry:
     """A task on its way. ``elsewhere``: another program holds its UCM. ``deadline``: when it will have overstayed."""
 
     state: TaskState
-    number: int
     elsewhere: bool = False
     work: Work | None = None
     deadline: asyncio.Timeout | None = None
@@ -70,17 +65,13 @@ class _Entry:
     def task(self) -> Task:
         return self.state.task
 
-    @property
-    def turn(self) -> tuple[int, int]:
-        return self.task.priority, self.number
-
 
 @dataclass(slots=True)
 class Dispatcher:
     """Who has tasks done; see :class:`scraper.service.task.Dispatch`. Everything is called in one event loop.
 
     ``is_free``: whether no other program works on a UCM. ``ended``: told each task that ended. ``waits``: whether a task waits for other
-    programs on its UCM to end; else it ends as busy.
+    programs on its UCM to end; else it ends as busy. ``needs_browser``: see :class:`Turns`.
     """
 
     begin: Begin
@@ -89,20 +80,24 @@ class Dispatcher:
     is_free: Callable[[str], bool] = lambda _: True
     ended: Callable[[TaskState], None] = lambda _: None
     waits: bool = True
+    needs_browser: Callable[[str], bool] = lambda _: False
     _waiting: list[_Entry] = field(default_factory=list)
     _running: dict[_Entry, asyncio.Task[None]] = field(default_factory=dict)
     _past: deque[TaskState] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _listeners: Listeners = field(default_factory=Listeners)
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _turns: Turns = field(init=False)
     _look: asyncio.TimerHandle | None = None
     _closing: bool = False
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.limits, self.clock, self.needs_browser)
 
     def ask(self, task: Task) -> TaskState:
         """Have ``task`` done in its turn. Where one that waits covers it already, that one's state is returned."""
         for entry in self._waiting:
             if task.is_covered_by(entry.task):
                 return entry.state
-        return self._line_up(_Entry(TaskState(task, self.clock()), next(self._numbers)))
+        return self._line_up(_Entry(TaskState(task, self.clock())))
 
     def stop(self, task_id: str) -> bool:
         """Ask a task to stop in order (one that waits is dropped); whether there was one."""
@@ -128,8 +123,8 @@ class Dispatcher:
 
     def states(self, ucm: str | None = None) -> list[TaskState]:
         """What runs, then what waits in its order, then what ended lately (the newest first)."""
-        waiting = sorted(self._waiting, key=lambda entry: entry.turn)
-        found = [*(entry.state for entry in self._running), *(entry.state for entry in waiting), *reversed(self._past)]
+        waiting = self._turns.order(entry.state for entry in self._waiting)
+        found = [*(entry.state for entry in self._running), *waiting, *reversed(self._past)]
         return [state for state in found if ucm in (None, state.task.ucm)]
 
     def is_idle(self, ucm: str) -> bool:
@@ -177,30 +172,20 @@ class Dispatcher:
         """Start what may start now; while closing, nothing."""
         if self._closing:
             return
-        for entry in sorted(self._waiting, key=lambda entry: entry.turn):
-            if self._may_start(entry):
-                self._waiting.remove(entry)
-                entry.state.stage, entry.state.started_at = Stage.RUNNING, self.clock()
-                self._running[entry] = asyncio.ensure_future(self._attend(entry))
-                self._listeners.tell_stage(entry.state)
-        if self._look is None and any(entry.elsewhere for entry in self._waiting):
+        waiting = {entry.state.task.id: entry for entry in self._waiting if not entry.elsewhere or self.is_free(entry.task.ucm)}
+        while state := self._turns.next((entry.state for entry in waiting.values()), [entry.state for entry in self._running]):
+            entry = waiting.pop(state.task.id)
+            self._waiting.remove(entry)
+            state.stage, state.started_at = Stage.RUNNING, self.clock()
+            self._turns.started(state)
+            self._running[entry] = asyncio.ensure_future(self._attend(entry))
+            self._listeners.tell_stage(state)
+        if self._look is None and self._waiting:
             self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         self._look = None
         self._next_turns()
-
-    def _may_start(self, entry: _Entry) -> bool:
-        kind, ucm = entry.task.kind, entry.task.ucm
-        neighbours = [other.task.kind for other in self._running if other.task.ucm == ucm]
-        if kind in _BESIDE:
-            return kind not in neighbours
-        if set(neighbours) - _BESIDE or (entry.elsewhere and not self.is_free(ucm)):
-            return False
-        counted = [other.task.kind for other in self._running if other.task.kind not in _UNCOUNTED]
-        if kind is Kind.BACKFILL and len(counted) and counted.count(Kind.BACKFILL) >= self.limits.jobs - 1:
-            return False  # one place is kept for what is due: a slice may take hours
-        return kind in _UNCOUNTED or len(counted) < self.limits.jobs
 
     # --- one task ---
 
@@ -225,6 +210,7 @@ class Dispatcher:
         elif entry.state.result is None:
             code = self._blame(entry, InternalError("The job's process ended without a result.", remedy="Look at the log of this job."))
         del self._running[entry]
+        self._turns.ended(entry.state)
         patient = self.waits and entry.task.kind in _PATIENT
         if code == ExitCode.BUSY and patient and entry.state.stage is Stage.RUNNING and not self._closing:
             self._wait_for_others(entry)
@@ -278,6 +264,9 @@ class Dispatcher:
         """Enter into the state what a task told, and hand it on."""
         state, name, data = entry.state, str(told.get("event")), {key: value for key, value in told.items() if key != "event"}
         take(state, name, data)
+        if name == "phase":
+            self._turns.moved_on(state)
+            self._next_turns()  # one that waits for a browser leaves its place to others
         if name == "result" and entry.deadline is not None:
             entry.deadline.reschedule(asyncio.get_running_loop().time() + _LEAVING_SECONDS)
         self._listeners.tell(Event(state.task.id, state.task.ucm, name, data))

@@ -27,6 +27,7 @@ from scraper.service.process import ChildProcess, home_of
 from scraper.service.push import Pushes
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind, Stage, Task, TaskState
+from scraper.service.turns import web_only
 from scraper.service.watch import Watch
 from scraper.settings import Settings
 from scraper.threads import in_thread
@@ -54,7 +55,14 @@ class Service:
         self.clock = clock
         self.started_at = clock()
         self.home = home_of(settings.data_dir)
-        self.dispatch = Dispatcher(self._begin, settings.limits, clock, lambda ucm: is_free(settings.data_dir, ucm), self._ended)
+        self.dispatch = Dispatcher(
+            self._begin,
+            settings.limits,
+            clock,
+            lambda ucm: is_free(settings.data_dir, ucm),
+            self._ended,
+            needs_browser=web_only(settings),
+        )
         self.schedule = Schedule(settings, catalog, self.dispatch.ask)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
