@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
@@ -42,6 +44,16 @@ def who(request: Request) -> Who:
 def address_of(request: Request) -> str:
     """Where the request comes from; behind a trusted proxy, what that says."""
     return request.client.host if request.client else "unknown"
+
+
+async def while_admitted(request: Request, stream: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """``stream``, until the session that asked for it has ended: it goes on long after its request has passed the guard."""
+    session, gate = who(request).session, gate_of(request)
+    async with aclosing(stream):
+        async for part in stream:
+            if session is not None and not gate.holds(session):
+                return
+            yield part
 
 
 def cookie_name(request: Request, name: str = "session") -> str:

@@ -156,13 +156,20 @@ class Gate:
         """The session of a cookie, if it still holds; it is seen now."""
         if not secret or (found := self._sessions.get(_digest(secret))) is None:
             return None
-        now = self._clock()
-        if now - found.seen > IDLE_SECONDS or now - found.began > LONGEST_SECONDS:
+        if self._is_over(found):
             self.end(secret)
             return None
-        found.seen = now
+        found.seen = self._clock()
         self._sessions.move_to_end(_digest(secret))
         return found
+
+    def holds(self, session: Session) -> bool:
+        """Whether nobody has ended it, nor time; asking doesn't count as being there."""
+        return any(found is session for found in self._sessions.values()) and not self._is_over(session)
+
+    def _is_over(self, session: Session) -> bool:
+        now = self._clock()
+        return now - session.seen > IDLE_SECONDS or now - session.began > LONGEST_SECONDS
 
     def end(self, secret: str | None) -> None:
         """Sign out."""

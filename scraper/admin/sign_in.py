@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from scraper.admin.access import service_of, who
+from scraper.admin.access import service_of, while_admitted, who
 from scraper.admin.api import UcmName, known_ucm
 from scraper.admin.gate import Session, Who
 from scraper.admin.pages import page_router, redirect, render
@@ -156,7 +156,7 @@ class Views:
             if not self._service.dispatch.send(state.task.id, {**command.model_dump(), **extra}):
                 raise HTTPException(409, "The browser is not ready yet.")
 
-    async def stream(self, ucm: str) -> AsyncIterator[str]:
+    async def stream(self, ucm: str) -> AsyncGenerator[str]:
         """Server-sent events until the view ends: ``state`` {stage, ready, waits_for}, ``frame`` (only the newest), at last ``over``."""
         followed = None
         while (state := self.current(ucm)) is not None and state.task.id != followed:
@@ -285,4 +285,6 @@ async def events(request: Request, ucm: UcmName) -> Response:
     view = views.view(known_ucm(request, ucm))
     if view is None or view.owner is not who(request).session:
         raise HTTPException(404, "You have no sign-in by hand open for this UCM.")
-    return StreamingResponse(views.stream(ucm), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(
+        while_admitted(request, views.stream(ucm)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )

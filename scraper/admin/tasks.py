@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import date
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from scraper.admin.access import service_of
+from scraper.admin.access import service_of, while_admitted
 from scraper.admin.api import Day, HexId, UcmFilter, api_router, known_ucm
 from scraper.admin.pages import audit
 from scraper.models import Trigger, Window, utc
@@ -148,7 +148,9 @@ async def follow(request: Request, id: HexId) -> StreamingResponse:
     state, followers = _known(request, id), request.app.state
     if getattr(followers, "followers", 0) >= _MOST_FOLLOWERS:
         raise HTTPException(503, "Too many pages follow live: close some.")
-    return StreamingResponse(_stream(request, state), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(
+        while_admitted(request, _stream(request, state)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
 
 
 async def have_done(request: Request, task: Task) -> TaskState:
@@ -174,7 +176,7 @@ def _known(request: Request, task_id: str) -> TaskState:
     return state
 
 
-async def _stream(request: Request, state: TaskState) -> AsyncIterator[str]:
+async def _stream(request: Request, state: TaskState) -> AsyncGenerator[str]:
     app = request.app.state
     app.followers = getattr(app, "followers", 0) + 1
     try:

@@ -120,6 +120,21 @@ def test_events_tell_the_state_then_what_happens_then_the_end(admin):
     assert admin.app.state.followers == 0
 
 
+def test_events_end_with_the_session(admin):
+    task = admin.dispatch.ask(Task(Kind.RUN, "office", Trigger.MANUAL)).task
+
+    async def events(task_id):
+        yield Event(task_id, "office", "phase", {"name": "packing"})
+        await asyncio.to_thread(admin.post, "/sign-out")
+        yield Event(task_id, "office", "phase", {"name": "behind the door"})
+
+    admin.dispatch.events = events
+    told = admin.client.get(f"/api/v1/tasks/{task.id}/events").text
+    assert "packing" in told
+    assert "behind the door" not in told
+    assert admin.app.state.followers == 0
+
+
 def test_runs_are_listed_page_by_page_without_loss(admin):
     for number in range(1, 70):
         run(admin, number, ucm="office" if number % 2 else "branch")
