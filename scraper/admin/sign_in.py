@@ -124,7 +124,7 @@ class Views:
     def neighbour(self, ucm: str) -> TaskState | None:
         """What works on the UCM, so that a view has to wait."""
         running = (state for state in self._service.dispatch.states(ucm) if state.stage in (Stage.RUNNING, Stage.STOPPING))
-        return next((state for state in running if state.task.kind not in (Kind.LOGIN, Kind.DOCTOR)), None)
+        return next((state for state in running if state.task.kind not in (Kind.LOGIN, Kind.DOCTOR, Kind.KEEP_ALIVE)), None)
 
     def view(self, ucm: str) -> _View | None:
         """Who has the current view."""

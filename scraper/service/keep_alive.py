@@ -96,7 +96,10 @@ class Serving(Protocol):
 
 
 class KeepAlive:
-    """Has idle UCMs' sessions read, as tasks. ``clock``: seconds, of a clock that nobody sets."""
+    """Has UCMs' sessions read, as tasks beside whatever runs: a job may work for hours over the API alone.
+
+    ``clock``: seconds, of a clock that nobody sets.
+    """
 
     def __init__(self, service: Serving, clock: Callable[[], float] = time.monotonic) -> None:
         self._service = service
@@ -116,7 +119,7 @@ class KeepAlive:
         """Ask for the reads that are due."""
         for ucm in self._service.settings.ucms:
             rested = self._clock() - self._used.get(ucm, float("-inf")) >= EVERY_SECONDS
-            if rested and self._is_idle(ucm) and await in_thread(self._has_session, ucm):
+            if rested and not self._is_read(ucm) and await in_thread(self._has_session, ucm):
                 self._used[ucm] = self._clock()
                 self._service.dispatch.ask(Task(Kind.KEEP_ALIVE, ucm, Trigger.SCHEDULE))
 
@@ -129,8 +132,10 @@ class KeepAlive:
             self._ended[ucm] = self._asked.get(ucm)
             logger.bind(action="session-ended", ucm=ucm).info("The PBX has ended the kept session")
 
-    def _is_idle(self, ucm: str) -> bool:
-        return all(state.stage is Stage.ENDED for state in self._service.dispatch.states(ucm))
+    def _is_read(self, ucm: str) -> bool:
+        """Whether somebody else, or an earlier read, is at the session."""
+        states = self._service.dispatch.states(ucm)
+        return any(state.task.kind in (Kind.KEEP_ALIVE, Kind.LOGIN) and state.stage is not Stage.ENDED for state in states)
 
     def _has_session(self, ucm: str) -> bool:
         """Whether there is one that is worth a read."""

@@ -27,7 +27,7 @@ AGEING = timedelta(minutes=10)
 LONG = timedelta(minutes=1)
 
 #: What disturbs no job, and waits for none.
-_BESIDE = frozenset({Kind.DOCTOR})
+_BESIDE = frozenset({Kind.DOCTOR, Kind.KEEP_ALIVE})
 #: What a person waits for, or takes no time: it counts against no limit.
 _UNCOUNTED = frozenset({Kind.DOCTOR, Kind.LOGIN, Kind.KEEP_ALIVE})
 

@@ -121,14 +121,15 @@ async def test_backfills_leave_a_place_for_what_is_due():
 
 
 @in_loop
-async def test_person_and_doctor_do_not_wait_for_other_ucms():
+async def test_person_and_doctor_do_not_wait_for_other_ucms_nor_a_sessions_read_for_its_own():
     house = House(jobs=1)
     house.ask("a")
     house.ask("b", Kind.LOGIN)
     house.ask("a", Kind.DOCTOR)
+    house.ask("a", Kind.KEEP_ALIVE)
     house.ask("a", Kind.LOGIN)
     await settled()
-    assert house.begun == [("a", Kind.RUN), ("b", Kind.LOGIN), ("a", Kind.DOCTOR)]
+    assert house.begun == [("a", Kind.RUN), ("b", Kind.LOGIN), ("a", Kind.DOCTOR), ("a", Kind.KEEP_ALIVE)]
 
 
 @in_loop

@@ -163,13 +163,13 @@ def test_idle_session_is_read_every_five_minutes_whatever_jobs_end_meanwhile(set
     assert [place.after(seconds) for seconds in (100, EVERY_SECONDS - 100)] == [0, 1]
 
 
-def test_ucm_at_work_or_without_a_session_is_left_alone(settings, catalog):
+def test_ucm_where_somebody_signs_in_or_without_a_session_is_left_alone(settings, catalog):
     place = Round(settings, catalog)
     assert place.after(0) == 0
     keep(settings, {"session-identify": "x"})
-    place.states = [TaskState(Task(Kind.RUN, "office", Trigger.SCHEDULE), datetime.now(UTC), Stage.RUNNING)]
+    place.states = [TaskState(Task(Kind.LOGIN, "office", Trigger.MANUAL), datetime.now(UTC), Stage.RUNNING)]
     assert place.after(30) == 0
-    place.states = []
+    place.states = [TaskState(Task(Kind.RUN, "office", Trigger.SCHEDULE), datetime.now(UTC), Stage.RUNNING)]
     assert place.after(30) == 1
 
 
