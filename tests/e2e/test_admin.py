@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scraper.webui.browser import find_browser
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 
 TOKEN = "a-token-for-tests-0123456789"
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "timezone_id": "Asia/Tokyo"}

@@ -16,6 +16,7 @@ from scraper.simulator import WEB_PASSWORD, WEB_USER, captcha
 from scraper.webui.browser import find_system_browser
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=45_000)
 
 TOKEN = "a-token-for-tests-0123456789"
 #: Where a developer's eye wants pictures of what the test saw.
@@ -27,7 +28,7 @@ class Person:
 
     def __init__(self, browser: Browser, address: str, pbx: str, **context) -> None:
         self.page = browser.new_context(**context).new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(45_000)
         self.address = address
         self._eyes = browser.new_context(ignore_https_errors=True).new_page()
         self._pbx = pbx
