@@ -42,7 +42,7 @@ def fits(compression: Compression, frames: int, sample_rate: int, channels: int)
 def compress(compression: Compression, blocks: Iterable[bytes | memoryview], sample_rate: int, channels: int, out: BinaryIO) -> None:
     """Write s16le in blocks of any size to ``out``, a file that can seek; memory stays bounded.
 
-    Raises :class:`Incompressible`, OSError from ``out``, and whatever ``blocks`` raises.
+    Raises :class:`Incompressible`, and whatever ``out`` and ``blocks`` raise.
     """
     import soundfile  # type: ignore[import-untyped]  # heavy: only who compresses pays for it
 
@@ -70,18 +70,18 @@ def _whole_frames(blocks: Iterable[bytes | memoryview], align: int) -> Iterator[
 
 
 class _Guarded:
-    """Keeps what a file raises: libsndfile's callbacks can't."""
+    """Keeps what a file raises, which may be a store's own error: what C calls back can't raise."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.failure: OSError | None = None
+        self.failure: Exception | None = None
 
     def write(self, data: bytes) -> int:
         try:
             done = self._file.write(data)
             while done < len(data):
                 done += self._file.write(data[done:])
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 -- raised again as soon as C has returned
             self.failure = self.failure or error
             return 0
         return done
@@ -91,7 +91,7 @@ class _Guarded:
         try:
             while len(data) < length and (part := self._file.read(length - len(data))):  # an unbuffered file may give less
                 data += part
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 -- likewise
             self.failure = self.failure or error
         return data
 
@@ -105,7 +105,7 @@ class _Guarded:
 class Decompressed(io.RawIOBase):
     """The s16le samples of a FLAC or Opus file as a file of their own that can seek. The caller closes ``file``.
 
-    Raises OSError from ``file``, and :class:`Damaged`.
+    Raises what ``file`` raises, and :class:`Damaged`.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -165,7 +165,7 @@ class Decompressed(io.RawIOBase):
         self._frame = frame + len(data) // self._align
         return data
 
-    def _failure(self) -> OSError:
+    def _failure(self) -> Exception:
         return self._guarded.failure or Damaged()
 
     def close(self) -> None:

@@ -125,7 +125,9 @@ class RecordingDetail(RecordingItem):
 
     calls: list[Leg]
     file: Condition
+    format: str
     sha256: str
+    wav_sha256: str | None
     stored_at: str
     source: str
     source_format: str
@@ -137,7 +139,9 @@ class RecordingDetail(RecordingItem):
     def of_all(cls, hit: Hit, calls: list[StoredCall], file: Condition) -> Self:
         """Everything that is known of it."""
         names = ("sha256", "stored_at", "source_format", "layout", "confidence", "run_id")
+        names = ("sha256", "wav_sha256", "stored_at", "source_format", "layout", "confidence", "run_id")
         plain = {name: getattr(hit.recording, name) for name in names} | {"source": hit.recording.source.value}
+        plain["format"] = hit.recording.stored_as
         item = dict(RecordingItem.of(hit))
         return cls(**item, **plain, calls=[Leg.of(call) for call in calls], file=file)
 
@@ -164,7 +168,7 @@ def detail(request: Request, id: RowId) -> RecordingDetail:
 
 @api.get("/{id}/waveform", response_model=Waveform)
 def waveform(request: Request, id: RowId) -> Waveform:
-    """How loud a recording is along its time; 404 where its file is no 16-bit WAV."""
+    """How loud a recording is along its time; 404 where its file is none of 16-bit WAV, FLAC and Ogg."""
     hit = _hit(request, id)
     try:
         found = open_stored(service_of(request).settings, hit.recording)

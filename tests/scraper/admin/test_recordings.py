@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from converters.compress import compress
 from scraper.admin.listening import Sittings
 from scraper.admin.ranges import Unsatisfiable, asked_part
 from scraper.admin.waveform import NoWaveform, peaks
@@ -282,7 +283,35 @@ def test_a_waveform_of_a_long_recording_reads_a_bounded_part_of_it() -> None:
     assert long.asked < 100 * 17_000
 
 
-@pytest.mark.parametrize("data", [b"", b"RIFF", b"GSFF" + bytes(100), sound()[:4000]])
+def compressed(compression: Any, seconds: float = 1.0) -> bytes:
+    out = io.BytesIO()
+    compress(compression, [sound(seconds, level=32767)[44:]], 8000, 1, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("compression", "bars"), [("flac", 400), ("opus", 100)])
+def test_a_waveform_is_drawn_of_flac_and_opus_as_well(compression: str, bars: int) -> None:
+    found = peaks(io.BytesIO(compressed(compression, 300)))
+    assert len(found) == bars
+    assert np.mean(found[-bars // 4 :]) > 1.3 * np.mean(found[: bars // 4])
+    with pytest.raises(NoWaveform):
+        peaks(io.BytesIO(compressed(compression)[:60]))
+
+
+@pytest.mark.parametrize(("compression", "kind"), [("flac", "audio/flac"), ("opus", "audio/ogg")])
+def test_flac_and_opus_are_played_shown_and_named(admin: Any, compression: str, kind: str) -> None:
+    data = compressed(compression)
+    add(admin, data=data, format=compression, wav_sha256="c" * 64, path=f"office/2026-02/x.{compression}")
+    (Path(admin.service.settings.store.url) / "office" / "2026-02" / f"x.{compression}").write_bytes(data)
+    answer = admin.client.get("/api/v1/recordings/1/audio")
+    assert (answer.headers["content-type"], answer.content) == (kind, data)
+    detail = admin.client.get("/api/v1/recordings/1").json()
+    assert (detail["format"], detail["wav_sha256"], detail["file"]) == (compression, "c" * 64, "ok")
+    assert admin.client.get("/api/v1/recordings/1/waveform").json()["peaks"]
+    assert compression.upper() in admin.client.get("/recordings/1").text
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"fLaC", b"OggS", b"GSFF" + bytes(100), sound()[:4000]])
 def test_what_is_no_whole_wav_has_no_waveform(data: bytes) -> None:
     with pytest.raises(NoWaveform):
         peaks(io.BytesIO(data))
