@@ -13,6 +13,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -32,6 +34,14 @@ _LOOK_SECONDS = 30.0
 #: Services that may try to make up for one missed run: one that it may have killed, and another that was merely stopped.
 _ATTEMPTS = 2
 
+#: UCMs that are due together start so far apart, on average, where the pause until they are due again is long enough: this part of it.
+_APART = timedelta(seconds=10)
+_PART = 0.8
+#: Of so many UCMs the log names the next run at the start; the admin pages know those of more.
+_NAMED = 20
+#: How many pauses are looked at for the shortest.
+_PAUSES = 10
+
 
 class Memory(Protocol):
     """What the catalog remembers."""
@@ -42,9 +52,10 @@ class Memory(Protocol):
 
 
 class Rule(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
-    """One UCM's rule, read from the configuration. ``base``: the time that is due next; the start comes up to the jitter later."""
+    """One UCM's rule, read from the configuration. ``base``: the time that is due next; the start comes later by jitter and ``offset``."""
 
     base: datetime
+    offset = timedelta(0)
 
     def __init__(self, schedule: serving.Schedule) -> None:
         self.text = f"every {schedule.every}" if schedule.every else f"{schedule.cron} in {schedule.timezone}"
@@ -64,7 +75,19 @@ class Rule(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
     def start(self, due: datetime) -> datetime:
         """When a run starts that is due then."""
         start: datetime = self._apply_jitter(due, self._schedule.jitter_seconds, due)
-        return start
+        return start + self.offset
+
+    @property
+    def may_spread(self) -> bool:
+        """Whether the configuration leaves it to us when exactly it starts."""
+        return self._schedule.jitter_seconds is None
+
+    def shortest_pause(self, now: datetime) -> timedelta:
+        """Between two of the next times that are due."""
+        if self._every:
+            return self._every
+        times = [now := self.following(now) for _ in range(_PAUSES + 1)]
+        return min(later - earlier for earlier, later in pairwise(times))
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """The start that follows; as it is after ``now``, APScheduler gets the same due time however often it asks."""
@@ -77,6 +100,7 @@ class Schedule:
 
     def __init__(self, settings: Settings, memory: Memory, ask: Callable[[Task], object]) -> None:
         self._rules = {name: Rule(ucm.schedule or settings.schedule) for name, ucm in settings.ucms.items()}
+        _spread(self._rules, settings.limits.jobs)
         self._memory = memory
         self._ask = ask
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -103,7 +127,8 @@ class Schedule:
                     rule.base = rule.following(now)
                 start = rule.start(rule.base)
                 self._save(ucm, rule.base)
-                logger.bind(action="next-run", ucm=ucm).info("The next run is at {}", utc(start))
+                level = "INFO" if len(self._rules) <= _NAMED else "DEBUG"
+                logger.bind(action="next-run", ucm=ucm).log(level, "The next run is at {}", utc(start))
             self._scheduler.add_job(
                 self._begin, rule, [ucm], id=ucm, next_run_time=start, coalesce=True, max_instances=1, misfire_grace_time=None
             )
@@ -136,9 +161,10 @@ class Schedule:
         self._ask(Task(Kind.RUN, ucm, Trigger.SCHEDULE))
 
     def _save(self, ucm: str, base: datetime, attempts: int = 0) -> None:
-        kept = {"rule": self._rules[ucm].text, "base": base.isoformat(), "attempts": attempts}
+        key, kept = f"schedule:{ucm}", json.dumps({"rule": self._rules[ucm].text, "base": base.isoformat(), "attempts": attempts})
         try:
-            self._memory.set_meta(f"schedule:{ucm}", json.dumps(kept))
+            if self._memory.get_meta(key) != kept:  # hundreds of UCMs need not be written at each start
+                self._memory.set_meta(key, kept)
         except StorageError as error:
             logger.bind(action="schedule-not-saved", ucm=ucm).warning("The next run's time can't be kept: {}", error.message)
 
@@ -150,3 +176,17 @@ class Schedule:
         except (ValueError, KeyError, TypeError):
             return None, 0
         return (base, attempts) if found.get("rule") == rule.text or base <= now else (None, 0)
+
+
+def _spread(rules: Mapping[str, Rule], jobs: int) -> None:
+    """More UCMs than there are places for ``jobs`` need not all knock at once: each that shares its times has an own part of the pause."""
+    sharing: dict[str, list[str]] = {}
+    for ucm, rule in rules.items():
+        if rule.may_spread:
+            sharing.setdefault(rule.text, []).append(ucm)
+    now = datetime.now(UTC)
+    for ucms in sharing.values():
+        if len(ucms) > jobs:
+            span = min(rules[ucms[0]].shortest_pause(now) * _PART, len(ucms) * _APART)
+            for ucm in ucms:
+                rules[ucm].offset = span * (int.from_bytes(sha256(ucm.encode()).digest()[:4]) / (1 << 32))

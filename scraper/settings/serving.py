@@ -22,8 +22,11 @@ class Schedule(Section):
     timezone: Annotated[str, AfterValidator(checks.timezone)] = Field(
         default="UTC", description="The zone in which cron and quiet hours are meant."
     )
-    jitter_seconds: float = Field(
-        default=0, ge=0, le=3600, description="Start up to so much later, so that many services don't knock at once."
+    jitter_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        description="Start up to so much later, at random; null: of many UCMs that are due together, each has its own time.",
     )
 
 

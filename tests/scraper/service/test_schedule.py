@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -121,6 +122,27 @@ def test_jitter_starts_later_and_adds_up_to_nothing(office, monkeypatch):
     place = office(office={"cron": "*/30 * * * *", "jitter_seconds": 600})
     assert place.look_at("12:30", "12:34", "12:35") == ["12:35"]
     assert place.look_at("13:04", "13:05", "13:34", "13:35") == ["13:05", "13:35"]
+
+
+def test_many_ucms_with_one_rule_do_not_start_at_once_and_keep_their_times(office):
+    place = office(**{f"office{number}": {"cron": "*/30 * * * *"} for number in range(150)})
+    starts = sorted(place.schedule.next_run(ucm) for ucm in place.settings.ucms)
+    assert NOON.replace(minute=30) <= starts[0] <= starts[-1] < NOON.replace(minute=54)
+    minutes = Counter(start.replace(second=0, microsecond=0) for start in starts)
+    assert (len(minutes), max(minutes.values()) < 20) == (24, True)
+    times = {ucm: place.schedule.next_run(ucm) for ucm in place.settings.ucms}
+    place.restarted(NOON + timedelta(minutes=10))
+    assert times == {ucm: place.schedule.next_run(ucm) for ucm in place.settings.ucms}
+    place.look_at("13:00")
+    assert {ucm for ucm, _ in place.asked} == set(times)
+
+
+def test_offset_is_shorter_than_the_shortest_pause_and_jitter_that_is_given_counts_alone(office):
+    often = {"cron": "0,5 * * * *"}
+    place = office(**{f"a{number}": often for number in range(100)}, **{f"b{number}": often | {"jitter_seconds": 0} for number in range(5)})
+    starts = {ucm: place.schedule.next_run(ucm) for ucm in place.settings.ucms}
+    assert NOON.replace(minute=8) < max(starts.values()) < NOON.replace(minute=9)
+    assert {start for ucm, start in starts.items() if ucm[0] == "b"} == {NOON.replace(minute=5)}
 
 
 def test_next_time_survives_a_restart_and_what_was_missed_is_made_up_once(office):
