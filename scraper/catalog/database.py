@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, Self
 
@@ -40,6 +40,8 @@ class Kind(Protocol):
     def take_turn(self, connection: Connection, of: str | None) -> None: ...
     def has_table(self, connection: Connection, name: str) -> bool: ...
     def upgrade(self, connection: Connection) -> None: ...
+    def load(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None: ...
+    def loaded(self, connection: Connection, table: Table) -> None: ...
     def ours(self, error: DBAPIError) -> StorageError: ...
 
 
@@ -125,6 +127,21 @@ class Database:
                 connection.execute(schema.meta.insert().values(key=key, value=value))
             return value if known is None else known
 
+    def load(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Enter many whole rows of a table, the columns in their order, as fast as the database can."""
+        self._kind.load(connection, table, rows)
+
+    def loaded(self, connection: Connection, table: Table) -> None:
+        """All rows of a table are in: what it numbers from now on goes on from there."""
+        self._kind.loaded(connection, table)
+
+    def revision(self, connection: Connection) -> str | None:
+        """The newest migration that was made here; None in an empty database."""
+        if not self._kind.has_table(connection, _stamp.name):
+            return None
+        revision: str | None = connection.scalar(select(_stamp.c.version_num))
+        return revision
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -134,18 +151,12 @@ class Database:
         except NoConnectionFree as error:
             raise CatalogLocked("All connections to the catalog are in use.") from error
 
-    def _revision(self, connection: Connection) -> str | None:
-        if not self._kind.has_table(connection, _stamp.name):
-            return None
-        revision: str | None = connection.scalar(select(_stamp.c.version_num))
-        return revision
-
     def _bring_up_to_date(self) -> None:
         with self.reading() as connection:
-            revision = self._revision(connection)
+            revision = self.revision(connection)
         if revision is None and self._kind is sqlite:
             with self.transaction() as connection:
-                revision = self._revision(connection) or _create(connection)
+                revision = self.revision(connection) or _create(connection)
         if revision == schema.HEAD:
             return
         from scraper.catalog import migrations  # only now: Alembic takes as long to import as the rest of a start

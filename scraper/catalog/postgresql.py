@@ -7,10 +7,11 @@ only for others of the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
@@ -94,6 +95,27 @@ def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(changes)}')
 
 
+def load(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Enter many whole rows, as one statement."""
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    driver: Any = connection.connection.driver_connection
+    foreign: type[Exception] = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+    except foreign as error:  # not by way of SQLAlchemy, which would have wrapped it
+        raise DBAPIError.instance("COPY", None, error, foreign) from error
+
+
+def loaded(connection: Connection, table: Table) -> None:
+    """Let the table's sequence go on from its largest number."""
+    key = table.autoincrement_column
+    if key is not None:
+        largest = select(func.max(key)).scalar_subquery()
+        connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, key.name), largest)).where(largest.is_not(None)))
+
+
 def ours(error: DBAPIError) -> StorageError:
     """Which of our errors a driver's error is; only of a connection that was not made its text is told: else it may carry values."""
     code = getattr(error.orig, "sqlstate", None) or ""
@@ -109,9 +131,7 @@ def ours(error: DBAPIError) -> StorageError:
         return StoreUnwritable("The user in catalog.url may not do that on PostgreSQL.", remedy=_FORBIDDEN_REMEDY)
     if code.startswith(_GONE) or error.connection_invalidated or (not code and isinstance(error, OperationalError)):
         return _unreachable(error)
-    return StorageError(
-        f"The catalog failed on PostgreSQL: {code or 'by its driver'} {type(error.orig).__name__}.", remedy="Look at PostgreSQL's own log."
-    )
+    return StorageError(f"The catalog failed on PostgreSQL: {type(error.orig).__name__}.", remedy="Look at PostgreSQL's own log.")
 
 
 def _engine(url: URL) -> Engine:

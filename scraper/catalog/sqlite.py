@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -49,6 +50,16 @@ def upgrade(connection: Connection) -> None:
     from scraper.catalog import migrations
 
     migrations.upgrade(connection)
+
+
+def load(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Enter many whole rows."""
+    columns, values = ", ".join(f'"{column.name}"' for column in table.columns), ", ".join("?" for _ in table.columns)
+    connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({values})', list(rows))  # noqa: S608 -- ours
+
+
+def loaded(connection: Connection, table: Table) -> None:
+    """Nothing more: the next number is the largest and one."""
 
 
 def ours(error: DBAPIError) -> StorageError:

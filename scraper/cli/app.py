@@ -10,6 +10,7 @@ import click
 from scraper.cli import (
     archive,
     backfill,
+    catalog,
     cdrs,
     config,
     deliver,
@@ -81,6 +82,7 @@ for _command in (
     *(run.demo, run.run, run.reconcile, backfill.backfill, run.fetch, run.ingest, run.login),
     *(archive.gaps, archive.runs, archive.recordings, cdrs.cdrs, verify.verify, doctor.doctor),
     *(files.convert, files.inspect, reconvert.reconvert, keeping.erase, retention.retention, holds.hold, simulate.simulate, config.config),
+    catalog.catalog,
     *(deliver.deliver, deliver.deliveries),
     *(serve.serve, task.task, watch.healthcheck, watch.notify),
 ):

@@ -88,16 +88,21 @@ def catalog_file(settings: Settings) -> Path | None:
     return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
 
 
-def open_catalog(settings: Settings) -> Catalog:
-    """The catalog, to read what earlier jobs wrote. Raises :class:`ConfigError` where there is none yet, and what opening it raises."""
-    from scraper.catalog import Catalog
-
+def existing_catalog(settings: Settings) -> str:
+    """The catalog's URL. Raises :class:`ConfigError` where it is a file that is not there."""
     file = catalog_file(settings)
     if file and not file.exists():
         raise ConfigError(
             f"There is no catalog yet at {file}.", remedy="Let a first job run (`ucm-scraper run`), or check data_dir and catalog.url."
         )
-    return Catalog.open(settings.catalog.url)
+    return settings.catalog.url
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The catalog, to read what earlier jobs wrote. Raises :class:`ConfigError` where there is none yet, and what opening it raises."""
+    from scraper.catalog import Catalog
+
+    return Catalog.open(existing_catalog(settings))
 
 
 #: Options that several commands share.
