@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from scraper.cli.context import Invocation, invocation
+
+if TYPE_CHECKING:
+    from scraper.settings import Settings
 
 
 @click.command(
@@ -24,5 +29,9 @@ def serve(call: Invocation) -> None:
     """
     settings = call.settings()
     from scraper.service.serve import serve
+    from scraper.settings import load
 
-    serve(settings, [sys.executable, "-m", "scraper", *call.options(), "_task"])
+    def configured() -> Settings:
+        return load(call.config, os.environ, {"log.level": call.level} if call.level else None)
+
+    serve(settings, [sys.executable, "-m", "scraper", *call.options(), "_task"], configured)
