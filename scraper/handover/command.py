@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from scraper.disk import writing
 from scraper.errors import StorageError
@@ -58,44 +60,51 @@ class CommandSink:
         if not any(_PLACE in part for part in self._settings.argv):
             argv.append(str(path))
         environment = {name: os.environ[name] for name in (*_KEPT, *self._settings.environment) if name in os.environ}
-        pipe, together = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=pipe, stdout=pipe, stderr=together, env=environment, start_new_session=True
-            )
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "its arguments are not valid"
-            raise Undelivered(f"The program can't be started: {why}.", unwell=True) from error
-        assert process.stdin is not None and process.stdout is not None
-        telling = asyncio.ensure_future(_tell(process.stdin, description))
-        hearing = asyncio.ensure_future(_tail_of(process.stdout))
-        try:
-            code = await process.wait()
-            await asyncio.wait({hearing}, timeout=_LINGER_SECONDS)
-            return code, hearing.result() if hearing.done() else ""
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            for task in (telling, hearing):
-                task.cancel()
-            await asyncio.gather(telling, hearing, return_exceptions=True)
-            await process.wait()
+        read_end, write_end = os.pipe()
+        with os.fdopen(read_end, "rb") as output:
+            try:
+                process = _start(argv, environment, description, write_end)
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or "its arguments are not valid"
+                raise Undelivered(f"The program can't be started: {why}.", unwell=True) from error
+            return await _follow(process, output)
 
 
-async def _tell(stdin: asyncio.StreamWriter, text: bytes) -> None:
-    """A program that reads nothing, or ends before, is none the worse."""
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stdin.write(text)
-        await stdin.drain()
-        stdin.close()
-        await stdin.wait_closed()
+async def _follow(process: subprocess.Popen[bytes], output: BinaryIO) -> tuple[int, str]:
+    """Its exit code, and what it said at last; afterwards its group is gone, whatever happens."""
+    hearing = asyncio.ensure_future(_tail_of(output))
+    ending = asyncio.ensure_future(asyncio.to_thread(process.wait))  # asyncio's own would wait for whoever else holds the pipe
+    try:
+        code = await asyncio.shield(ending)
+        await asyncio.wait({hearing}, timeout=_LINGER_SECONDS)
+        return code, hearing.result() if hearing.done() else ""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        hearing.cancel()
+        await asyncio.gather(hearing, ending, return_exceptions=True)
 
 
-async def _tail_of(output: asyncio.StreamReader) -> str:
-    """The last line of it, with numbers masked."""
-    tail = b""
-    while piece := await output.read(_TAIL_BYTES):
-        tail = (tail + piece)[-_TAIL_BYTES:]
+def _start(argv: list[str], environment: dict[str, str], description: bytes, output: int) -> subprocess.Popen[bytes]:
+    """Start it in a group of its own; ``output`` is closed here. It may read the description, or not: it is no pipe that could be full."""
+    try:
+        with tempfile.TemporaryFile() as told:
+            told.write(description)
+            told.seek(0)
+            return subprocess.Popen(argv, stdin=told, stdout=output, stderr=output, env=environment, start_new_session=True)  # noqa: S603
+    finally:
+        os.close(output)
+
+
+async def _tail_of(output: BinaryIO) -> str:
+    """The last line of what comes out of a pipe, with numbers masked; the pipe is closed."""
+    reader, tail = asyncio.StreamReader(), b""
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
+    try:
+        while piece := await reader.read(_TAIL_BYTES):
+            tail = (tail + piece)[-_TAIL_BYTES:]
+    finally:
+        transport.close()
     lines = [line for line in tail.decode("utf-8", "replace").splitlines() if line.strip()]
     return mask(scrub(lines[-1].strip()[-_TOLD:])) if lines else ""
 

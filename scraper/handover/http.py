@@ -79,7 +79,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 def _judge(answer: Answer, retry_after: str | None) -> None:
     if 300 <= answer.status < 400:
-        raise Undelivered(f"It answered {answer.status}: redirects are not followed; set the address that it leads to.")
+        raise Undelivered(f"It answered {answer.status}: redirects are not followed; set the address they lead to.")
     if not 200 <= answer.status < 300:
         unwell = answer.status in _UNWELL
         again_in = _seconds(retry_after) if unwell else None

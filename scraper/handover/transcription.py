@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import httpx
 
@@ -71,20 +71,37 @@ class TranscriptionSink:
         return (subject.texts or {}).get("text") if again else None
 
     async def _transcribe(self, subject: Subject, seconds: float) -> str:
-        day = self._clock()
-        await in_thread(self._take_allowance, day, seconds)
         try:
-            answer = await self._ask(subject)
-        except Undelivered as error:
-            if error.free:
-                await in_thread(self._catalog.return_allowance, self._name, day.date(), seconds)
-            raise
-        found = _object(answer)
-        text = found.get("text")
+            file = await in_thread(self._store.open, subject.recording.path)
+        except OSError as error:
+            raise StorageError("A recording's file in the store can't be read.") from error
+        try:
+            answer = await self._ask(file, PurePosixPath(subject.recording.path).suffix, seconds)
+        finally:
+            await in_thread(file.close)
+        text = _object(answer).get("text")
         if not isinstance(text, str):
             raise Undelivered("It answered with JSON that holds no text.")
         await in_thread(self._keep, subject, {"json": answer.body, "text": text.encode()})
         return text
+
+    async def _ask(self, file: BinaryIO, extension: str, seconds: float) -> Answer:
+        """The service's answer to a file; what it may cost is noted before it is asked."""
+        day = self._clock()
+        await in_thread(self._take_allowance, day, seconds)
+        form = {"model": self._settings.model, "response_format": "json"}
+        if self._settings.language:
+            form["language"] = self._settings.language
+        # httpx forms the multipart body; it is read piece by piece in threads, for the store may be far away.
+        request = httpx.Request("POST", self._settings.url, data=form, files={"file": (f"recording{extension or '.wav'}", file)})
+        headers = {name: request.headers[name] for name in ("content-type", "content-length") if name in request.headers}
+        pieces = _in_threads(iter(cast(httpx.SyncByteStream, request.stream)))
+        try:
+            return await post(self._http, f"{self._settings.url}/audio/transcriptions", pieces, headers | self._key())
+        except Undelivered as error:
+            if error.free:
+                await in_thread(self._catalog.return_allowance, self._name, day.date(), seconds)
+            raise
 
     def _take_allowance(self, day: datetime, seconds: float) -> None:
         if self._most.seconds is not None and seconds > self._most.seconds:
@@ -93,25 +110,6 @@ class TranscriptionSink:
             tomorrow = (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
             wait = min((tomorrow - day).total_seconds(), _LONGEST_WAIT)
             raise NotNow("Today's allowance is used up: it waits until tomorrow.", wait, all_rest=True)
-
-    async def _ask(self, subject: Subject) -> Answer:
-        recording = subject.recording
-        try:
-            file = await in_thread(self._store.open, recording.path)
-        except OSError as error:
-            raise StorageError("A recording's file in the store can't be read.") from error
-        try:
-            form = {"model": self._settings.model, "response_format": "json"}
-            if self._settings.language:
-                form["language"] = self._settings.language
-            name = f"recording{PurePosixPath(recording.path).suffix or '.wav'}"
-            # httpx forms the multipart body; it is read piece by piece in threads, for the store may be far away.
-            request = httpx.Request("POST", self._settings.url, data=form, files={"file": (name, file)})
-            headers = {name: request.headers[name] for name in ("content-type", "content-length") if name in request.headers}
-            pieces = iter(cast(httpx.SyncByteStream, request.stream))
-            return await post(self._http, f"{self._settings.url}/audio/transcriptions", _in_threads(pieces), headers | self._key())
-        finally:
-            await in_thread(file.close)
 
     async def _sum_up(self, text: str, summary: Summary) -> str:
         messages = [{"role": "system", "content": summary.prompt}, {"role": "user", "content": text}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from scraper.handover.known import known_sinks
 from scraper.handover.lane import Until
 from scraper.models import Identity, RecordingClass, Source
 from scraper.settings import Settings, load
+from scraper.simulator.certificates import self_signed, server_context
 from scraper.store import LocalStore, open_store
 
 SECRET = "a-secret-for-tests-0123"
@@ -64,8 +66,8 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A real HTTP server on a free port."""
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A real HTTP server on a free port, or with ``context`` an HTTPS one."""
     ending = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -91,7 +93,9 @@ def serving() -> Iterator[Server]:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = Server(f"http://127.0.0.1:{http.server_address[1]}")
+    if context:
+        http.socket = context.wrap_socket(http.socket, server_side=True)
+    server = Server(f"{'https' if context else 'http'}://127.0.0.1:{http.server_address[1]}")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -113,6 +117,13 @@ def _chunks(stream: Any) -> Iterator[bytes]:
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving() as started:
+        yield started
+
+
+@pytest.fixture
+def https_server(tmp_path: Path) -> Iterator[Server]:
+    """One with a certificate that it made itself."""
+    with serving(server_context(self_signed(["127.0.0.1"]), tmp_path)) as started:
         yield started
 
 
