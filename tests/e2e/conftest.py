@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from web_servers import TOKEN
 
 from scraper import job
 from scraper.api import calls, pace, status
@@ -182,10 +183,6 @@ def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Ca
         return office(**{"today": None, **kind, **ucm}).with_api()
 
     return make
-
-
-#: What signs in to the admin service of :func:`serving`.
-TOKEN = "a-token-for-tests-0123456789"
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web_servers import TOKEN
 
 from scraper.webui.browser import find_browser
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)
 
-TOKEN = "a-token-for-tests-0123456789"
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "timezone_id": "Asia/Tokyo"}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True}
 #: Where a developer's eye wants pictures of what the test saw.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web_servers import TOKEN
 
 from scraper.catalog import Catalog
 from scraper.models import Gap, GapReason, Identity
@@ -18,7 +19,6 @@ from scraper.webui.browser import find_system_browser
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
 
-TOKEN = "a-token-for-tests-0123456789"
 SINCE, UNTIL = date(2026, 1, 21), date(2026, 2, 11)
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True}

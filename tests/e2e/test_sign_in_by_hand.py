@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web_servers import TOKEN
 
 from scraper.simulator import WEB_PASSWORD, WEB_USER, captcha
 from scraper.webui.browser import find_system_browser
@@ -18,7 +19,6 @@ from scraper.webui.browser import find_system_browser
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=45_000)
 
-TOKEN = "a-token-for-tests-0123456789"
 #: Where a developer's eye wants pictures of what the test saw.
 PICTURES = os.environ.get("UCM_TEST_PICTURES")
 

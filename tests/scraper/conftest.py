@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from postgres_server import PostgresServer
+from web_servers import NotingServer, noting
 
 from scraper.catalog import Catalog
 from scraper.ingest import Ingest, IngestContext, Outcome
@@ -168,6 +169,13 @@ def make() -> Any:
         gsff=gsff, wav=wav, samples=samples, name=name, member=member, tar=tar, tgz=tgz, recordings=recordings,
         store_settings=store_settings, UCM=UCM, MONTH=MONTH,
     )  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[NotingServer]:
+    """An HTTP server that notes what it is asked."""
+    with noting() as server:
+        yield server
 
 
 @pytest.fixture

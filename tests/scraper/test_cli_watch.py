@@ -4,57 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from web_servers import NotingServer
 
 from scraper import job
 from scraper.catalog import Catalog
 from scraper.cli.app import cli
 from scraper.models import Report, Status, Trigger, Window
-
-
-class Server(ThreadingHTTPServer):
-    """Answers ``status`` to all, and notes what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.status, self.asked = 200, list[str]()
-
-    @property
-    def place(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append(self.path)
-        self.send_response(self.server.status)
-        self.end_headers()
-        self.wfile.write(b'{"status":"whatever"}')
-
-    do_POST = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def call(folder: Path, *words: str, **sections: Any) -> Result:
@@ -64,7 +26,7 @@ def call(folder: Path, *words: str, **sections: Any) -> Result:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (404, 1)])
-def test_healthcheck_asks_the_running_service(tmp_path: Path, server: Server, status: int, code: int) -> None:
+def test_healthcheck_asks_the_running_service(tmp_path: Path, server: NotingServer, status: int, code: int) -> None:
     server.status = status
     assert call(tmp_path, "healthcheck", admin={"listen": server.place}).exit_code == code
     assert server.asked == ["/healthz"]
@@ -84,7 +46,7 @@ def test_healthcheck_without_an_admin_service_looks_at_the_catalog(tmp_path: Pat
     assert (done.exit_code, "stale: office" in done.output) == (1, True)
 
 
-def test_notify_tells_whom_it_reached(tmp_path: Path, server: Server) -> None:
+def test_notify_tells_whom_it_reached(tmp_path: Path, server: NotingServer) -> None:
     good, bad = f"json://{server.place}/good", "json://127.0.0.1:9/bad"
     assert call(tmp_path, "notify", notify={"urls": [good]}).exit_code == 0
     done = call(tmp_path, "notify", notify={"urls": [good, bad]})
@@ -92,7 +54,7 @@ def test_notify_tells_whom_it_reached(tmp_path: Path, server: Server) -> None:
     assert call(tmp_path, "notify").exit_code == 2
 
 
-def test_run_pings_and_a_dry_run_does_not(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_pings_and_a_dry_run_does_not(tmp_path: Path, server: NotingServer, monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report("1", "office", Trigger.MANUAL, datetime.now(UTC), status=Status.COMPLETE, exit_code=0)
     for name in ("run", "plan"):
         monkeypatch.setattr(job, name, lambda order: report)
