@@ -20,7 +20,7 @@ def utcnow() -> datetime:
 def follow(seconds: float) -> None:
     """Go by a clock that is so many seconds ahead of this machine's (negative: behind), from now on."""
     global _ahead
-    _ahead = timedelta(seconds=seconds) if abs(seconds) > _NEAR else timedelta()
-    if abs(seconds) > _FAR:
+    before, _ahead = _ahead, timedelta(seconds=seconds) if abs(seconds) > _NEAR else timedelta()
+    if abs(seconds) > _FAR and abs(seconds - before.total_seconds()) > _FAR:
         side = "behind" if seconds > 0 else "ahead of"
         logger.bind(action="clock-off").warning("This machine's clock is {:.0f} s {} the database's, which counts", abs(seconds), side)

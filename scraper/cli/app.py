@@ -26,6 +26,7 @@ from scraper.cli import (
     task,
     verify,
     watch,
+    worker,
 )
 from scraper.cli.context import Invocation
 from scraper.errors import ExitCode
@@ -84,6 +85,6 @@ for _command in (
     *(files.convert, files.inspect, reconvert.reconvert, keeping.erase, retention.retention, holds.hold, simulate.simulate, config.config),
     catalog.catalog,
     *(deliver.deliver, deliver.deliveries),
-    *(serve.serve, task.task, watch.healthcheck, watch.notify),
+    *(serve.serve, worker.worker, task.task, watch.healthcheck, watch.notify),
 ):
     cli.add_command(_command)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from loguru import logger
-
 from scraper.backfill import Backfills
 from scraper.backfill.conduct import due, must_stop
 from scraper.catalog import Catalog
@@ -32,10 +32,14 @@ from scraper.service.watch import Watch
 from scraper.settings import Settings
 from scraper.threads import in_thread
 
+if TYPE_CHECKING:
+    from scraper.fleet.dispatch import FleetDispatch
+
 #: How often it is looked whether a backfill can go on, in seconds, beyond when one is asked to.
 _BACKFILL_SECONDS = 60.0
 
 Ended = Callable[[TaskState], None]
+Duty = Callable[[], Awaitable[None]]
 
 
 def now() -> datetime:
@@ -55,14 +59,9 @@ class Service:
         self.clock = clock
         self.started_at = clock()
         self.home = home_of(settings.data_dir)
-        self.dispatch = Dispatcher(
-            self._begin,
-            settings.limits,
-            clock,
-            lambda ucm: is_free(settings.data_dir, ucm),
-            self._ended,
-            needs_browser=web_only(settings),
-        )
+        here = Dispatcher(self._begin, settings.limits, clock, self._is_free, self._ended, needs_browser=web_only(settings))
+        self._fleet = _fleet_of(settings, catalog, here)
+        self.dispatch = self._fleet or here
         self.schedule = Schedule(settings, catalog, self.dispatch.ask)
         self.health = Health(catalog, settings, clock)
         self.backfills = Backfills(catalog)
@@ -71,6 +70,8 @@ class Service:
         self.watch = Watch(self)
         self.handover = Handover(settings, catalog)
         self.stopping = False
+        #: Whether this is the scheduler that counts: always, but in a fleet that has several.
+        self.leads = self._fleet is None
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
         self._told: list[Ended] = [self.sessions.ended, lambda _: self.handover.wake()]
@@ -85,34 +86,55 @@ class Service:
         self._backfills_wanted.set()
 
     async def serve(self) -> None:
-        """Keep to the schedule until cancelled; then see that all ends in order. Cancelled again, all ends at once."""
-        self.schedule.recall()
-        for ucm in self.settings.ucms:
-            await in_thread(self._give_up_runs, ucm)
-        duties = (
-            self.schedule.keep,
-            self._keep_backfills_going,
-            self.pushes.run,
-            self.sessions.keep,
-            self.watch.keep,
-            partial(keep_manifests, self),
-        )
+        """Keep to the schedule until cancelled; then see that all ends in order. Cancelled again, all ends at once.
+
+        Of several schedulers of a fleet one does so; the others show their pages, and stand by.
+        """
+        duties: list[Duty] = [self.pushes.run, *([self.handover.run] if self.settings.sinks else [])]
+        if self._fleet is None:
+            await self._take_up()
+            duties += self._duties_of_one()
+        else:
+            from scraper.fleet.lead import while_leading
+
+            duties += [self._fleet.keep, partial(while_leading, self.catalog, self.settings.fleet.lease_seconds, self._lead)]
         try:
-            async with asyncio.TaskGroup() as group:
-                for duty in duties:
-                    group.create_task(without_end(duty))
-                if self.settings.sinks:
-                    group.create_task(without_end(self.handover.run))
+            await _do_all(duties)
         finally:
             self.stopping = True
             await self.dispatch.close()
+
+    def _duties_of_one(self) -> list[Duty]:
+        """What one scheduler alone does."""
+        return [self.schedule.keep, self._keep_backfills_going, self.sessions.keep, self.watch.keep, partial(keep_manifests, self)]
+
+    async def _take_up(self) -> None:
+        """Go on where the last service left. Raises what reading the catalog raises."""
+        self.schedule.recall()
+        for ucm in self.settings.ucms:
+            await in_thread(self._give_up_runs, ucm)
+
+    async def _lead(self) -> None:
+        """Be the fleet's scheduler, until cancelled. Raises as :meth:`_take_up`."""
+        assert self._fleet is not None
+        self.schedule = Schedule(self.settings, self.catalog, self.dispatch.ask)
+        await self._take_up()
+        self.leads = self._fleet.leads = True
+        try:
+            await _do_all(self._duties_of_one())
+        finally:
+            self.leads = self._fleet.leads = False
+
+    def _is_free(self, ucm: str) -> bool:
+        """Whether no other program, on this machine or a worker, is at a UCM."""
+        return is_free(self.settings.data_dir, ucm) and (self._fleet is None or self._fleet.is_free(ucm))
 
     async def _begin(self, task: Task) -> Work:
         return await ChildProcess.start(self._command, task.as_json(), self.home)
 
     def _ended(self, state: TaskState) -> None:
         task, reported = state.task, "schema" in (state.result or {})
-        if not self.stopping:  # what a stop of the service broke off is made up at its next start
+        if self.leads and not self.stopping:  # what a stop of the service broke off is made up at its next start
             if task.trigger is Trigger.SCHEDULE and task.kind is Kind.RUN:
                 self._aside.do(self.schedule.done(task.ucm))
             if reported or task.kind is not Kind.BACKFILL:  # what died of a full disk or a broken configuration would at once do so again
@@ -161,3 +183,18 @@ class Service:
                 continue
             if await in_thread(must_stop, self.catalog, backfill, self.clock(), self.settings):
                 self.dispatch.stop(state.task.id)
+
+
+async def _do_all(duties: Sequence[Duty]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for duty in duties:
+            group.create_task(without_end(duty))
+
+
+def _fleet_of(settings: Settings, catalog: Catalog, here: Dispatcher) -> FleetDispatch | None:
+    """The fleet's part of the dispatch, where there is a fleet."""
+    if settings.fleet.name is None:
+        return None
+    from scraper.fleet.dispatch import FleetDispatch
+
+    return FleetDispatch(settings, catalog, here)
