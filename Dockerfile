@@ -2,7 +2,7 @@
 FROM debian:12-slim
 
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates chromium python3 python3-venv tini \
+ && apt-get install -y --no-install-recommends ca-certificates chromium-headless-shell python3 python3-venv tini \
  && rm -rf /var/lib/apt/lists/*
 
 COPY . /usr/src/ucm-recording-scraper

@@ -32,6 +32,8 @@ MINIMUM_VERSION = 112
 CLOSING_SECONDS = 10.0
 
 _SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+#: Chromium without its window: it starts in a third of the time and of the processor's work.
+_SHELL_NAME = "chromium-headless-shell"
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic")
 
 
@@ -50,9 +52,10 @@ class LaunchOptions:
     bandwidth: Bandwidth | None = None
 
 
-def find_system_browser() -> Path | None:
+def find_system_browser(*, headless: bool = True) -> Path | None:
     """Chromium or Chrome on the system's PATH, or None."""
-    return next((Path(found) for name in _SYSTEM_NAMES if (found := shutil.which(name))), None)
+    names = (_SHELL_NAME, *_SYSTEM_NAMES) if headless else _SYSTEM_NAMES
+    return next((Path(found) for name in names if (found := shutil.which(name))), None)
 
 
 def major_version(text: str) -> int:
@@ -61,7 +64,7 @@ def major_version(text: str) -> int:
     return int(found[0]) if found else 0
 
 
-def find_browser(playwright: Playwright | SyncPlaywright, configured: Path | None) -> Path:
+def find_browser(playwright: Playwright | SyncPlaywright, configured: Path | None, *, headless: bool = True) -> Path:
     """The browser to start. Raises :class:`BrowserMissing` with how to install one."""
     if configured:
         if not configured.is_file():
@@ -72,7 +75,7 @@ def find_browser(playwright: Playwright | SyncPlaywright, configured: Path | Non
     own = Path(playwright.chromium.executable_path)
     if own.is_file():
         return own
-    system = find_system_browser()
+    system = find_system_browser(headless=headless)
     if system is None:
         raise BrowserMissing
     return system
@@ -91,14 +94,21 @@ def ensure_browser() -> None:
             if os.geteuid() != 0 or not shutil.which("apt-get"):
                 raise
     logger.bind(action="browser-install").info("No Chromium on this machine: installing Debian's with apt-get (some 300 MB)")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
-        try:
-            subprocess.run(command, check=True, capture_output=True, env=environment, timeout=900)  # noqa: S603 -- fixed words
-        except (OSError, subprocess.SubprocessError) as error:
-            raise BrowserMissing(f"`{' '.join(command)}` failed.") from error
+    _apt_get("update")
+    try:
+        _apt_get("install", "-y", "--no-install-recommends", _SHELL_NAME)
+    except BrowserMissing:  # older Debians and their kin have it as a whole only
+        _apt_get("install", "-y", "--no-install-recommends", "chromium")
     if find_system_browser() is None:
         raise BrowserMissing
+
+
+def _apt_get(*words: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        subprocess.run(["apt-get", *words], check=True, capture_output=True, env=environment, timeout=900)  # noqa: S603, S607 -- fixed words
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BrowserMissing(f"`apt-get {' '.join(words)}` failed.") from error
 
 
 @asynccontextmanager
@@ -109,8 +119,8 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     raises inside the block).
     """
     async with async_playwright() as playwright, _slowed(options) as slowed:
-        executable = find_browser(playwright, options.executable)
-        if executable == find_system_browser():
+        executable = find_browser(playwright, options.executable, headless=options.headless)
+        if executable == find_system_browser(headless=options.headless):
             logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
         args = [
             *_QUIET,

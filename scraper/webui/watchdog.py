@@ -41,7 +41,7 @@ class Watchdog:
         self._browser = browser
         self._session = session
         self._group = os.getpgid(pid)  # of its own: Playwright detaches it
-        self._driver = _parent(pid)
+        self._driver = _child_of_ours(pid)
         self._rhythm = rhythm
 
     async def watch(self) -> None:
@@ -117,11 +117,12 @@ async def watched(browser: Browser, rhythm: Rhythm) -> AsyncIterator[Watchdog]:
         await asyncio.gather(watching, return_exceptions=True)
 
 
-def _parent(pid: int) -> int | None:
-    """The process that started ``pid``, where it is a child of ours (Playwright's driver) and the system tells (Linux)."""
+def _child_of_ours(pid: int) -> int | None:
+    """The child of ours that ``pid`` descends from: Playwright's driver, or a script between. None: the system doesn't tell."""
     try:
-        parent = _parent_of(pid)
-        return parent if _parent_of(parent) == os.getpid() else None
+        while (parent := _parent_of(pid)) != os.getpid():
+            pid = parent
+        return pid
     except (OSError, ValueError, IndexError):
         return None
 
