@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Protocol, Self
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, select
@@ -184,6 +185,11 @@ def parse_url(url: str) -> URL:
         raise ConfigError("catalog.url: it is not a database URL.") from error
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"):
         raise ConfigError(f"catalog.url: no catalog can be on {parsed.drivername}; it is sqlite:///path or postgresql+psycopg://….")
+    if parsed.get_backend_name() != "sqlite" and find_spec("psycopg") is None:
+        raise ConfigError(
+            "catalog.url: the driver for PostgreSQL is not installed.",
+            remedy="Install it: `pip install 'ucm-recording-scraper[postgresql]'`.",
+        )
     return parsed
 
 

@@ -13,14 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from scraper.catalog import schema
 from scraper.errors import (
     CatalogCorrupt,
     CatalogLocked,
     CatalogUnreachable,
-    ConfigError,
     DiskFull,
     StorageError,
     StoreUnwritable,
@@ -48,7 +47,7 @@ _GONE = ("08", "57P", "53300")
 
 
 def engine(url: URL, patience: float) -> Engine:
-    """An engine on a server; nothing is asked of it yet. Raises :class:`ConfigError` where the driver is not installed."""
+    """An engine on a server; nothing is asked of it yet."""
     made = _engine(url)
     settings = f"SET lock_timeout = {round(patience * 1000)}; SET statement_timeout = '{_LONGEST_STATEMENT}s'"
 
@@ -136,20 +135,14 @@ def ours(error: DBAPIError) -> StorageError:
 
 def _engine(url: URL) -> Engine:
     arguments = {"connect_timeout": _CONNECT_SECONDS, **_KEEPALIVE, "application_name": "ucm-scraper"}
-    try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            # What the URL says itself stands. Statements are not prepared: poolers may forget them, and plans are made for the values.
-            connect_args={"prepare_threshold": None, **{name: value for name, value in arguments.items() if name not in url.query}},
-            pool_pre_ping=True,
-            pool_size=_KEPT,
-            max_overflow=_MORE,
-        )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigError(
-            "catalog.url names a PostgreSQL, whose driver is not installed.",
-            remedy="Install it: `pip install 'ucm-recording-scraper[postgresql]'`.",
-        ) from error
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        # What the URL says itself stands. Statements are not prepared: poolers may forget them, and plans are made for the values.
+        connect_args={"prepare_threshold": None, **{name: value for name, value in arguments.items() if name not in url.query}},
+        pool_pre_ping=True,
+        pool_size=_KEPT,
+        max_overflow=_MORE,
+    )
 
 
 def _at_once(connection: Any, statements: str) -> None:
