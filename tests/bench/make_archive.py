@@ -1,4 +1,4 @@
-"""Writes an archive of GSFF recordings: `make_archive.py ARCHIVE.tgz MEGABYTES`. A process of its own, so that its memory isn't measured.
+"""Writes an archive of recordings: `make_archive.py ARCHIVE.tgz MEGABYTES [gsff|riff]`. A process of its own: its memory isn't measured.
 
 Sound: Debian's `asterisk-core-sounds-en-wav`, 25 minutes of real speech, where it is installed (or unpacked under `UCM_BENCH_SOUNDS`); else
 coloured noise in syllables whose gzip keeps about 80 %, as speech's does.
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,18 @@ def speech(rng: np.random.Generator, count: int, real: bytes) -> bytes:
     return bytes((sound * syllables * 650).astype("<i2").tobytes())
 
 
-def main(path: str, megabytes: int) -> None:
+def riff(body: bytes) -> bytes:
+    """As stock recordings come."""
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", 36 + len(body), b"WAVE") + fmt + struct.pack("<4sI", b"data", len(body)) + body
+
+
+def gsff(body: bytes) -> bytes:
+    """As they are claimed to come."""
+    return b"GSFF" + struct.pack("<I", len(body)) + body
+
+
+def main(path: str, megabytes: int, wrap: Callable[[bytes], bytes]) -> None:
     """Calls of 20 to 160 seconds, packed by gzip as a PBX would."""
     rng, real = np.random.default_rng(1), real_speech()
     with Path(path).open("wb") as out, subprocess.Popen(["gzip", "-c"], stdin=subprocess.PIPE, stdout=out) as packer:
@@ -50,7 +62,7 @@ def main(path: str, megabytes: int) -> None:
             number, left = 0, megabytes << 20
             while left > 0:
                 body = speech(rng, int(rng.integers(20, 160)) * 8000, real)
-                data = b"GSFF" + struct.pack("<I", len(body)) + body
+                data = wrap(body)
                 info = tarfile.TarInfo(f"2026-02/auto-{1770000000 + 60 * number}-1000-5555550100.wav")
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data))
@@ -58,4 +70,4 @@ def main(path: str, megabytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), riff if sys.argv[3:] == ["riff"] else gsff)
