@@ -96,9 +96,10 @@ class Office:
         out, err = process.communicate(timeout=120)
         return process.returncode, json.loads(out) if out.strip() else None, err
 
-    def archived(self) -> dict[str, str]:
-        """``YYYY-MM/NAME`` of every stored WAV with the SHA-256 of its samples."""
-        return {f"{path.parent.name}/{path.name}": samples_sha256(path) for path in self.store.rglob("*.wav")}
+    def archived(self, ucm: str = "office") -> dict[str, str]:
+        """``YYYY-MM/NAME`` of every stored WAV of a UCM with the SHA-256 of its samples."""
+        found = (self.store.parent / ucm).rglob("*.wav")
+        return {f"{path.parent.name}/{path.name}": samples_sha256(path) for path in found}
 
     def held_by_pbx(self) -> dict[str, str]:
         """The same of every recording that the simulated UCM holds."""

@@ -193,6 +193,48 @@ def test_full_disk_fails_the_run_and_the_service_lives_on(serve, office):
     assert service.stop() == 0
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system with 8 MiB of space, and what gives it more."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(folder)], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_disk_that_fills_under_several_ucms_fails_their_runs_only_and_all_comes_once_there_is_room(serve, branch, small_disk):
+    (disk, grow), names = small_disk, ("office", "annex", "barn")
+    places = {name: branch(recordings=4, seconds=(60.0, 80.0)) for name in names}
+    for one in places.values():
+        one.configure(web=None)
+    place = places["office"]
+    ucms = {name: yaml.safe_load(one.config.read_text())["ucms"]["office"] for name, one in places.items()}
+    (place.folder / "data").symlink_to(disk)
+    service = serve(place, ucms=ucms, store={"min_free_mb": 0}, limits={"jobs": 3, "stop_seconds": 20})
+    url = wait_until(lambda: service.lines("listening"))[0]["message"].rpartition(" ")[2]
+
+    with httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": "Bearer a-token-for-the-tests"}) as api:
+
+        def ended(tasks):
+            found = [api.get(f"/tasks/{task}").json() for task in tasks]
+            return found if all(task["stage"] == "ended" for task in found) else None
+
+        wait_until(lambda: len(api.get("/tasks").json()["items"]) == len(names))
+        first = [task["id"] for task in api.get("/tasks").json()["items"]]
+        assert 8 in [task["exit_code"] for task in wait_until(lambda: ended(first))]
+        assert service.process.poll() is None
+        assert httpx.get(f"{url}/healthz").status_code in (200, 503)
+        grow()
+        again = [api.post("/tasks", json={"ucm": name}).json()["id"] for name in names]
+        assert [task["exit_code"] for task in wait_until(lambda: ended(again))] == [0, 0, 0]
+    assert all(place.archived(name) == one.held_by_pbx() for name, one in places.items())
+    assert service.stop() == 0
+
+
 def test_browser_that_outlives_its_killed_job_is_ended(serve, office):
     service = serve(office(pack_seconds=60.0))
     wait_until(lambda: service.place.ucm.state.count("packFile"))
