@@ -23,9 +23,9 @@ from scraper.threads import in_thread
 #: How often a lane looks where nothing told it that there is something, in seconds.
 LOOK_SECONDS = 2.0
 #: Beyond its time limit a delivery is somebody's for so long, in seconds: to build it, and to enter what became of it.
-MARGIN_SECONDS = 30.0
+MARGIN_SECONDS = 10.0
 #: A sink that failed so often in a row, and is to blame, rests: a second, then twice as long each time, up to a minute.
-_FAILURES, _LONGEST_REST = 3, 60.0
+_FAILURES, _LONGEST_REST = 5, 60.0
 _LONGEST_RETRY = 3600.0
 #: How long a delivery waits for what it is about: the run that brought the recording is still at work.
 _NOT_READY_SECONDS = 60.0
