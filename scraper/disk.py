@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,14 +62,34 @@ def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
 def write_private(path: Path, data: bytes) -> None:
     """Write a small file whole or not at all, readable by the owner only. Raises OSError."""
     temporary = path.with_name(f".{path.name[:200]}.tmp")
+    with _written(temporary, data):
+        temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """As :func:`write_private`, but what another process has made there, even at this moment, stays. Raises OSError."""
+    temporary = path.with_name(f".{path.name[:180]}.{secrets.token_hex(8)}.tmp")
+    with _written(temporary, data):
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links here
+            if not path.exists():
+                temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _written(temporary: Path, data: bytes) -> Iterator[None]:
+    """A file with this content, for as long as the block doesn't name it otherwise."""
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        temporary.replace(path)
-    except OSError:
+        yield
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

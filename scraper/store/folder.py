@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 from urllib.parse import unquote, urlsplit
 
-from scraper.disk import make_folder, storage_error, sync_folder, write_private, writing
+from scraper.disk import create_private, make_folder, storage_error, sync_folder, writing
 from scraper.errors import ConfigError, DiskFull, StoreVanished
 from scraper.models import Identity
 from scraper.names import MAX_NAME_BYTES, component
@@ -93,7 +93,7 @@ class LocalStore:
             if not marker.exists():
                 if not create:
                     raise self.vanished("lacks its marker: it is empty, or something else is mounted there")
-                write_private(marker, json.dumps({"id": secrets.token_hex(16)}).encode())
+                create_private(marker, json.dumps({"id": secrets.token_hex(16)}).encode())
             identifier = str(json.loads(marker.read_bytes())["id"])
             make_folder(self.root / INCOMING)
             LocalFile(self.root / INCOMING / f"probe-{secrets.token_hex(8)}").discard()
