@@ -72,11 +72,17 @@ async def settled():
         await asyncio.sleep(0)
 
 
+async def until(holds):
+    """It has come to that, sooner or later; :func:`in_loop` has the deadline."""
+    while not holds():  # noqa: ASYNC110 -- what it waits for has no event
+        await asyncio.sleep(0.01)
+
+
 def in_loop(test):
     """Run an async test that takes no fixtures."""
 
     def run():
-        asyncio.run(asyncio.wait_for(test(), 20))
+        asyncio.run(asyncio.wait_for(test(), 60))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
@@ -169,11 +175,11 @@ async def test_what_a_task_tells_is_its_state_and_is_handed_on_until_it_ends():
 async def test_listener_that_nobody_reads_costs_nothing_and_is_forgotten():
     house = House()
     events = house.dispatch.events()
-    house.ask()
+    state = house.ask()
     await settled()
     for number in range(3000):
         house.works["a"].says("downloaded", received=number)
-    await asyncio.sleep(0.05)
+    await until(lambda: state.received == 2999)
     assert (await anext(events)).data["received"] == 2000
     del events
     assert not house.dispatch._listeners
@@ -199,17 +205,17 @@ async def test_task_that_does_not_stop_is_ended():
     state = house.ask()
     await settled()
     house.dispatch.stop(state.task.id)
-    await asyncio.sleep(0.3)
-    assert (state.stage, state.exit_code, house.works["a"].ended) == (Stage.ENDED, 3, True)
+    await until(lambda: state.stage is Stage.ENDED)
+    assert (state.exit_code, house.works["a"].ended) == (3, True)
 
 
 @in_loop
 async def test_task_that_overstays_is_asked_to_stop_then_ended():
     house = House(stubborn=True, job_hours=0.1 / 3600, stop_seconds=0.1)
     state = house.ask()
-    await asyncio.sleep(0.5)
+    await until(lambda: state.stage is Stage.ENDED)
     assert house.works["a"].commands == [{"command": "stop"}]
-    assert (state.stage, house.works["a"].ended) == (Stage.ENDED, True)
+    assert house.works["a"].ended
 
 
 @in_loop

@@ -127,8 +127,8 @@ class Place:
         self.catalog.announce([row])
         self.catalog.promote("office")
 
-    def follow(self, act: Any, *names: str, seconds: float = 0.4, told: bool = True) -> tuple[Pushes, list[Task]]:
-        """What is asked within this time after these were pushed; ``told``: by the listener, else before the service started."""
+    def follow(self, act: Any, *names: str, told: bool = True) -> tuple[Pushes, list[Task]]:
+        """What is asked after these were pushed, until nothing more is; ``told``: by the listener, else before the service started."""
         dispatch = Dispatch(act)
 
         async def run() -> Pushes:
@@ -138,7 +138,10 @@ class Place:
             running = asyncio.ensure_future(pushes.run())
             if told:
                 pushes.noted("office", calls)
-            await asyncio.wait({running}, timeout=seconds)
+            for _ in range(3000):
+                await asyncio.sleep(0.01)
+                if not any(line._waiting for line in pushes._lines.values()) and (told or dispatch.asked):
+                    break
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             return pushes

@@ -43,10 +43,10 @@ class House:
         return [state for state in self.service.dispatch.states() if state.task.kind is Kind.BACKFILL]
 
     async def comes_to(self, stage, phase=""):
-        async with asyncio.timeout(20):
-            async for _ in self.service.dispatch.events():
-                if any((state.stage, state.phase) == (stage, phase) for state in self.slices):
-                    return
+        events = self.service.dispatch.events()
+        async with asyncio.timeout(60):
+            while not any((state.stage, state.phase) == (stage, phase) for state in self.slices):
+                await anext(events)
 
 
 @pytest.fixture
