@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from converters.calibrate import Confirmed, Contradiction, Undecided, Verdict, calibrate
 from converters.gsff import CLAIMED_HEADER, MAGIC
-from converters.interface import FileSource, KnownLayout, Options, Source, Undecodable, decode
+from converters.interface import KnownLayout, Options, Source, Undecodable, decode
 from converters.signature import MAX_BYTES, recognise, signature
 from converters.speech import windows
 from scraper.catalog import CalibrationTry, Catalog, Recording
@@ -112,7 +112,7 @@ class Calibration:
                 yield source
             return
         try:
-            with FileSource(self._quarantine.folder / form.path) as file:
+            with self._quarantine.opened(form.path) as file:
                 yield file
         except OSError as error:
             raise OriginalLost(f"its file in quarantine can't be read: {error.strerror}") from error

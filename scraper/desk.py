@@ -31,7 +31,7 @@ from scraper.manifests import write_due
 from scraper.models import UNDATED, Gap, Identity, RecordingClass, Report, Source, Status, Trigger, Window, month_in_name
 from scraper.names import component
 from scraper.progress import Progress
-from scraper.quarantine import Quarantine
+from scraper.quarantine import Quarantine, quarantine_of
 from scraper.settings import Settings, Ucm
 from scraper.store import Store, open_store
 
@@ -104,7 +104,7 @@ class Desk:
     @property
     def quarantine(self) -> Quarantine:
         """Where this UCM's untrusted files go."""
-        return Quarantine(self.order.settings.data_dir / "quarantine" / component(self.order.ucm))
+        return quarantine_of(self.order.settings.data_dir, self.store, self.order.ucm)
 
     def take_in(
         self,

@@ -7,8 +7,8 @@ place; its folder is flushed; the catalog calls it ``archived``. :func:`recover`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
@@ -23,10 +23,8 @@ from scraper.store import Incoming, Store
 
 #: Recordings filed together; the first of them waits at most so many seconds for the others.
 _BATCH, _LINGER_SECONDS = 16, 0.1
-#: Files that are flushed at once: the disk serves them together, and the processors needn't wait for it.
-_FLUSHERS = 4
-#: Written files that may wait to be filed.
-_MOST_WAITING = 64
+#: Written files that may wait to be filed, and what they may take of the memory.
+_MOST_WAITING, _MOST_BYTES = 64, 32 << 20
 
 
 class Filed(Enum):
@@ -56,6 +54,11 @@ class Parcel:
     note: str | None = None
     adopted: bool = field(default=False, repr=False)
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes of memory it takes."""
+        return self.file.buffered + (self.original.buffered if self.original is not None else 0)
+
     def seal(self) -> None:
         """Flush its files to the disk."""
         self.file.seal()
@@ -82,12 +85,14 @@ class Filing:
         self._ucm = ucm
         self._done = done
         self._filed: set[Identity] = set()
+        #: What lay in the places that the batch in hand would like best.
+        self._seen: dict[str, bool] = {}
         self._waiting: list[Parcel] = []
         self._batch: list[Parcel] = []
         self._closing = self._ended = False
         self._news = threading.Condition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="filing")
-        self._flushing = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="flushing")
+        self._flushing = ThreadPoolExecutor(store.threads, thread_name_prefix="flushing")
 
     def __enter__(self) -> Self:
         self._work_done = self._thread.submit(self._work)
@@ -104,7 +109,7 @@ class Filing:
     def hand_in(self, parcel: Parcel) -> None:
         """Have a parcel filed soon; waits while too many wait. Raises what went wrong with earlier ones."""
         with self._news:
-            self._news.wait_for(lambda: len(self._waiting) < _MOST_WAITING or self._ended)
+            self._news.wait_for(lambda: self._has_room() or self._ended)
             if not self._ended:
                 self._waiting.append(parcel)
                 self._news.notify_all()
@@ -127,24 +132,28 @@ class Filing:
     def _next_batch(self) -> bool:
         with self._news:
             self._news.wait_for(lambda: self._waiting or self._closing)
-            self._news.wait_for(lambda: len(self._waiting) >= _BATCH or self._closing, timeout=_LINGER_SECONDS)
+            self._news.wait_for(lambda: len(self._waiting) >= _BATCH or not self._has_room() or self._closing, timeout=_LINGER_SECONDS)
             self._batch, self._waiting = self._waiting, []
             self._news.notify_all()
             return bool(self._batch)
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < _MOST_WAITING and sum(parcel.buffered for parcel in self._waiting) < _MOST_BYTES
 
     def _file_distinct(self, batch: Sequence[Parcel]) -> list[Parcel]:
         """File one parcel of each identity; returns the others, which must see what became of it."""
         now: dict[Identity, Parcel] = {}
         later = [parcel for parcel in batch if now.setdefault(parcel.recording.identity, parcel) is not parcel]
+        self._look_at_places(now.values())
         taken: set[str] = set()
         chosen = [parcel for parcel in now.values() if self._choose_place(parcel, taken)]
         if chosen:
             self._store.check_free()
-            list(self._flushing.map(Parcel.seal, chosen))
+            self._all_at_once(Parcel.seal, chosen)
             self._catalog.announce([parcel.recording for parcel in chosen])
-            for parcel in chosen:
-                self._place(parcel)
-            self._store.sync([parcel.recording.path for parcel in chosen])
+            self._all_at_once(self._place, chosen)
+            places = [(parcel.recording.path, parcel.recording.original_path) for parcel in chosen]
+            self._store.sync([path for place in places for path in place if path is not None])
             self._catalog.promote(self._ucm)
         for parcel in now.values():
             self._filed.add(parcel.recording.identity)
@@ -152,6 +161,21 @@ class Filing:
             parcel.filed = parcel.filed or (Filed.VERSION if parcel.recording.suffix else Filed.NEW)
             self._done(parcel)
         return later
+
+    def _all_at_once(self, work: Callable[[Parcel], None], parcels: Sequence[Parcel]) -> None:
+        """Do it to each, and only then raise what went wrong."""
+        running = [self._flushing.submit(work, parcel) for parcel in parcels]
+        wait(running)
+        for one in running:
+            one.result()
+
+    def _look_at_places(self, parcels: Iterable[Parcel]) -> None:
+        """See at once what lies where they would like to go: a bucket is far away."""
+        plain = [self._store.path_for(parcel.recording.identity, name=stored_name(parcel.recording)).path for parcel in parcels]
+        self._seen = dict(zip(plain, self._flushing.map(self._store.exists, plain), strict=True))
+
+    def _exists(self, path: str) -> bool:
+        return self._seen[path] if path in self._seen else self._store.exists(path)
 
     def _choose_place(self, parcel: Parcel, taken: set[str]) -> bool:
         """Decide identity and path; False where the archive holds the same recording already."""
@@ -169,9 +193,10 @@ class Filing:
         for number in count(2):
             place = self._store.path_for(recording.identity, name=stored_name(recording), mark=mark)
             original_path = f"{place.path}.original" if parcel.original is not None else None
-            parcel.adopted = self._lies_at(place.path, recording.sha256)
-            usable = parcel.adopted or not self._store.exists(place.path)
-            if usable and place.path not in taken and (original_path is None or self._can_take(original_path, recording.source_sha256)):
+            there = self._exists(place.path)
+            parcel.adopted = there and self._is_nobodys(place.path, recording.sha256)
+            usable = (parcel.adopted or not there) and place.path not in taken
+            if usable and (original_path is None or self._can_take(original_path, recording.source_sha256)):
                 break
             mark = f"{recording.sha256[:8]}-{number}" if mark else recording.sha256[:8]
         taken.add(place.path)
@@ -195,12 +220,13 @@ class Filing:
         for file, path, sha256 in wanted:
             if self._digest(path) != sha256:
                 set_aside(self._store, path)
-                self._store.place(file, path)
+                if not self._store.place(file, path):  # seen still, though it was moved: a bucket that is consistent only eventually
+                    self._store.replace(file, path)
                 self._store.sync([path])
 
-    def _lies_at(self, path: str, sha256: str) -> bool:
-        """Whether this very file is there already, and nobody's: from a lost catalog or a crash."""
-        return self._store.exists(path) and not self._catalog.knows_path(path) and self._digest(path) == sha256
+    def _is_nobodys(self, path: str, sha256: str) -> bool:
+        """Whether what is there is this very file, and nobody's: from a lost catalog or a crash."""
+        return not self._catalog.knows_path(path) and self._digest(path) == sha256
 
     def _can_take(self, path: str, sha256: str) -> bool:
         return not self._store.exists(path) or self._digest(path) == sha256
@@ -264,8 +290,18 @@ def recover(store: Store, catalog: Catalog, ucm: str) -> int:
     if there:
         store.sync([row.path for row in there])
         catalog.promote(ucm)
+        for row in there:
+            _end_move(store, catalog, row)
     store.remove_leftovers(ucm)
     return len(rows)
+
+
+def _end_move(store: Store, catalog: Catalog, row: Recording) -> None:
+    """Remove what a move that a bucket does in two steps left in the recording's place of before (:mod:`scraper.doubts`)."""
+    before = store.path_for(row.identity, name=stored_name(row), mark=row.sha256[:8]).path
+    if before != row.path and not catalog.knows_path(before) and digest_or_none(store, before) == row.sha256:
+        store.remove(before)
+        store.sync([before])
 
 
 def _original_is_there(store: Store, row: Recording) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from converters.interface import FileSource, Options, Undecodable
+from converters.interface import Options, Undecodable
 from converters.signature import MAX_BYTES, recognise
 from scraper.catalog import CalibrationTry, Catalog, OpenGap, Recording
 from scraper.filing import Filed, Filing, Parcel, recover
@@ -161,7 +161,7 @@ class Reconversion:
 
     def _step_of_refused(self, gap: OpenGap) -> Step | None:
         try:
-            with FileSource(self._quarantine.folder / str(gap.quarantine_path)) as source:
+            with self._quarantine.opened(str(gap.quarantine_path)) as source:
                 known = recognise(source.read(0, MAX_BYTES), self._known)
         except OSError as error:
             return Doubtful(gap.gap.identity, f"its file in quarantine can't be read: {error.strerror}")
@@ -185,7 +185,7 @@ class Reconversion:
     def _retry(self, gap: OpenGap, filing: Filing, done: Reconverted) -> None:
         identity = gap.gap.identity
         try:
-            with FileSource(self._quarantine.folder / str(gap.quarantine_path)) as source:
+            with self._quarantine.opened(str(gap.quarantine_path)) as source:
                 if gap.source_sha256 and sha256_of(source) != gap.source_sha256:
                     done.doubtful.append(Doubtful(identity, "its file in quarantine is not what was put there"))
                     return

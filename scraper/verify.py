@@ -14,7 +14,6 @@ from scraper.catalog import Catalog, Recording
 from scraper.models import Gap, GapReason, Identity
 from scraper.store import BLOCK_BYTES, Store
 
-_THREADS = 4
 _AHEAD = 64
 #: A FLAC file up to this size is read once, for both of its hashes.
 _IN_MEMORY_BYTES = 8 << 20
@@ -64,7 +63,7 @@ def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: Ver
         "changed": result.changed.append,
         "unreadable": result.unreadable.append,
     }
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
+    with ThreadPoolExecutor(store.threads, thread_name_prefix="verify") as pool:
         for chunk in _chunks(catalog.recordings(ucm), _AHEAD):
             for recording, verdict in zip(chunk, pool.map(lambda one: _judge(store, one), chunk), strict=True):
                 result.checked += 1

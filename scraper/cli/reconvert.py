@@ -73,11 +73,10 @@ class _Work:
     def do(self, stop: threading.Event, progress: Progress) -> Reconverted:
         """Raises :class:`Busy`, and the storage errors."""
         from scraper.fleet.hold import held
-        from scraper.names import component
-        from scraper.quarantine import Quarantine
+        from scraper.quarantine import quarantine_of
         from scraper.reconvert import Reconversion
 
-        quarantine = Quarantine(self.settings.data_dir / "quarantine" / component(self.ucm))
+        quarantine = quarantine_of(self.settings.data_dir, self.store, self.ucm)
         if self.dry_run:
             return Reconversion(self.catalog, self.store, quarantine, self.ucm, self.settings.store.format).preview()
         progress.phase("converting again")

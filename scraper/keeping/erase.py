@@ -18,7 +18,7 @@ from scraper.catalog.keeping import Doomed, Why
 from scraper.catalog.scrubbing import names_any
 from scraper.disk import write_private, writing
 from scraper.names import component
-from scraper.quarantine import Quarantine
+from scraper.quarantine import quarantine_of
 from scraper.store import Store
 
 _BATCH = 200
@@ -60,7 +60,7 @@ class Erasing:
             for path in paths:
                 self._store.remove(path)
             self._store.sync(paths)
-        Quarantine(self._data_dir / "quarantine" / component(self._ucm)).remove(doomed.keys)
+        quarantine_of(self._data_dir, self._store, self._ucm).remove(doomed.keys)
 
     def _scrub_logs(self, names: Collection[str]) -> None:
         """Where ``log.numbers`` is on, the lines of jobs may name files."""

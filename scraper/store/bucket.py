@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
@@ -125,6 +125,10 @@ class _Reader(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
+    def readall(self) -> bytes:
+        """The rest, in large pieces."""
+        return b"".join(iter(lambda: self.read(_READ_BYTES) or b"", b""))
+
     def readinto(self, buffer: Any) -> int:
         wanted = min(len(buffer), self._size - self._at)
         if wanted <= 0:
@@ -150,8 +154,8 @@ class BucketStore:
         self._template = Template(settings.template, MAX_NAME_BYTES, _MAX_KEY_BYTES - len(self._prefix.encode()))
         self.originals: Originals = settings.originals
         self._conditions = False
-        #: What was written, with its ETag, and not yet seen.
-        self._unseen: dict[str, str] = {}
+        #: What was written and not yet seen, with its ETag where that is known.
+        self._unseen: dict[str, str | None] = {}
 
     def open_marker(self, *, create: bool) -> str:
         """See :meth:`Store.open_marker`; also finds out whether the service knows conditional writes."""
@@ -210,9 +214,10 @@ class BucketStore:
     def move(self, path: str, to: str) -> None:
         """See :meth:`Store.move`. A crash in between leaves both; :func:`scraper.filing.recover` removes the one that is nobody's."""
         try:
-            self._unseen[to] = self._bucket.copy(self._key(path), self._key(to))
+            self._bucket.copy(self._key(path), self._key(to))
         except FileNotFoundError as error:
             raise StoreUnwritable("A stored file that was to be moved is not there.") from error
+        self._unseen[to] = None
         self.remove(path)
 
     def remove(self, path: str) -> None:
@@ -222,9 +227,8 @@ class BucketStore:
 
     def sync(self, paths: list[str]) -> None:
         """See :meth:`Store.sync`: what the service took lasts; it may be seen later, where it is consistent only eventually."""
-        written = {path: etag for path in paths if (etag := self._unseen.pop(path, None)) is not None}
-        if written:
-            self._bucket.await_visible({self._key(path): etag for path, etag in written.items()})
+        if written := {self._key(path): self._unseen.pop(path) for path in paths if path in self._unseen}:
+            self._bucket.await_visible(written)
 
     def exists(self, path: str) -> bool:
         """See :meth:`Store.exists`."""
@@ -247,6 +251,10 @@ class BucketStore:
                 break
         return digest.hexdigest()
 
+    def paths(self, folder: str) -> Iterator[str]:
+        """See :meth:`Store.paths`."""
+        return (key.removeprefix(self._prefix) for key in self._bucket.keys(self._key(f"{folder}/")))
+
     def free(self) -> None:
         """See :meth:`Store.free`: a bucket doesn't say."""
 
@@ -265,7 +273,11 @@ class BucketStore:
 
     def _put(self, incoming: BucketFile, path: str, *, new: bool) -> None:
         parts, key = incoming.parts, self._key(path)
-        self._unseen[path] = self._bucket.copy(parts.key, key) if parts.completed else self._bucket.put(key, parts.held.getvalue(), new=new)
+        if parts.completed:
+            self._bucket.copy(parts.key, key)
+            self._unseen[path] = None
+        else:
+            self._unseen[path] = self._bucket.put(key, parts.held.getvalue(), new=new)
         incoming.discard()
 
     def _read_marker(self) -> bytes | None:

@@ -185,6 +185,10 @@ class LocalStore:
                 digest.update(block)
         return digest.hexdigest()
 
+    def paths(self, folder: str) -> Iterator[str]:
+        """See :meth:`Store.paths`."""
+        return (path.relative_to(self.root).as_posix() for path in (self.root / folder).rglob("*") if path.is_file())
+
     def free(self) -> int:
         """See :meth:`Store.free`."""
         with writing("The store"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
@@ -107,6 +108,9 @@ class Store(Protocol):
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file, hex. Raises OSError as :meth:`open` does."""
+
+    def paths(self, folder: str) -> Iterator[str]:
+        """The files below a folder, in any order."""
 
     def free(self) -> int | None:
         """Free bytes; None where nobody can say."""

@@ -120,10 +120,9 @@ class Bucket:
             return b""
         return data
 
-    def copy(self, key: str, to: str) -> str:
-        """Copy an object of up to 5 GB within the service, whole; the copy's ETag."""
-        answer = self.call("copy_object", Key=to, CopySource={"Bucket": self.name, "Key": key})
-        return _bare(answer["CopyObjectResult"]["ETag"])
+    def copy(self, key: str, to: str) -> None:
+        """Copy an object of up to 5 GB within the service, whole. What its ETag will be, services don't agree on."""
+        self.call("copy_object", Key=to, CopySource={"Bucket": self.name, "Key": key})
 
     def delete(self, key: str) -> None:
         """Delete an object; harmless where there is none."""
@@ -145,15 +144,18 @@ class Bucket:
         while True:
             try:
                 page = self.call("list_multipart_uploads", Prefix=prefix, **at)
-            except NotSupported:
+            except (NotSupported, FileNotFoundError):  # some answer that there is no such upload
                 return
             yield from (found for found in page.get("Uploads", ()) if found["Key"].startswith(prefix))
             if not page.get("IsTruncated"):
                 return
             at = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
-    def await_visible(self, etags: Mapping[str, str]) -> None:
-        """Wait until readers see these keys' objects with these ETags. Raises :class:`StoreUnwritable` where they don't come to."""
+    def await_visible(self, etags: Mapping[str, str | None]) -> None:
+        """Wait until readers see these keys' objects, with these ETags where they are known.
+
+        Raises :class:`StoreUnwritable` where they don't come to.
+        """
         with self._in_our_words():
             try:
                 sync(self._fs.loop, self._all_visible, etags, timeout=VISIBLE_SECONDS)
@@ -163,12 +165,12 @@ class Bucket:
                     remedy="Run again: nothing is lost; if it repeats, ask who runs it.",
                 ) from error
 
-    async def _all_visible(self, etags: Mapping[str, str]) -> None:
+    async def _all_visible(self, etags: Mapping[str, str | None]) -> None:
         await asyncio.gather(*(self._visible(key, etag) for key, etag in etags.items()))
 
-    async def _visible(self, key: str, etag: str) -> None:
+    async def _visible(self, key: str, etag: str | None) -> None:
         pause = 0.05
-        while await self._etag(key) != etag:
+        while (seen := await self._etag(key)) is None or etag not in (None, seen):
             await asyncio.sleep(pause)  # asked again, less and less often, until the deadline of await_visible
             pause = min(pause * 2, 2.0)
 
