@@ -22,7 +22,7 @@ from scraper.service.task import Event, Kind, Stage, Task, TaskState
 from scraper.service.turns import Turns
 from scraper.settings.serving import Limits
 
-#: How many ended tasks are remembered.
+#: How many ended tasks of each kind are remembered: what comes all the time must not push out what somebody looks at.
 _REMEMBERED = 50
 #: How long a process that told its result may take to leave, in seconds.
 _LEAVING_SECONDS = 15.0
@@ -83,7 +83,7 @@ class Dispatcher:
     needs_browser: Callable[[str], bool] = lambda _: False
     _waiting: list[_Entry] = field(default_factory=list)
     _running: dict[_Entry, asyncio.Task[None]] = field(default_factory=dict)
-    _past: deque[TaskState] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _past: dict[Kind, deque[TaskState]] = field(default_factory=dict)
     _listeners: Listeners = field(default_factory=Listeners)
     _turns: Turns = field(init=False)
     _look: asyncio.TimerHandle | None = None
@@ -124,7 +124,8 @@ class Dispatcher:
     def states(self, ucm: str | None = None) -> list[TaskState]:
         """What runs, then what waits in its order, then what ended lately (the newest first)."""
         waiting = self._turns.order(entry.state for entry in self._waiting)
-        found = [*(entry.state for entry in self._running), *waiting, *reversed(self._past)]
+        past = sorted((state for kept in self._past.values() for state in kept), key=lambda state: state.ended_at or state.asked_at)
+        found = [*(entry.state for entry in self._running), *waiting, *reversed(past)]
         return [state for state in found if ucm in (None, state.task.ucm)]
 
     def is_idle(self, ucm: str) -> bool:
@@ -279,7 +280,7 @@ class Dispatcher:
     def _over(self, entry: _Entry, code: int) -> None:
         state = entry.state
         state.stage, state.exit_code, state.ended_at = Stage.ENDED, int(code), self.clock()
-        self._past.append(state)
+        self._past.setdefault(state.task.kind, deque(maxlen=_REMEMBERED)).append(state)
         self._listeners.tell_stage(state)
         self._listeners.end(entry.task.id)
         self.ended(state)

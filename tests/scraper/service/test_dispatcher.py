@@ -301,6 +301,21 @@ async def test_close_that_is_cancelled_ends_all_at_once():
 
 
 @in_loop
+async def test_what_comes_all_the_time_pushes_out_nothing_that_somebody_looks_at():
+    house = House()
+    examined = house.ask(kind=Kind.DOCTOR)
+    await settled()
+    house.works["a"].result(0)
+    for _ in range(60):
+        house.ask(kind=Kind.KEEP_ALIVE)
+        await settled()
+        house.works["a"].result(0)
+    await settled()
+    assert house.dispatch.state(examined.task.id) is examined
+    assert len(house.dispatch.states()) == 51
+
+
+@in_loop
 async def test_fifty_that_ended_are_remembered_the_newest_first():
     house = House()
     for number in range(60):
