@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any
 
 from scraper.catalog import Catalog, DueDay, Manifest, ManifestLine
+from scraper.clock import utcnow
 from scraper.disk import write_all, writing
 from scraper.filing import digest_or_none
 from scraper.names import component
@@ -32,7 +33,7 @@ def write_due(catalog: Catalog, store: Store, ucm: str, at: datetime | None = No
     The caller holds the UCM's lock. A crash leaves a file that the catalog doesn't know: the same file is made again then, and found there.
     Raises :class:`~scraper.errors.StorageError`.
     """
-    today = (at or datetime.now(UTC)).astimezone(UTC).date().isoformat()
+    today = (at or utcnow()).astimezone(UTC).date().isoformat()
     return [_write(catalog, store, ucm, day) for day in catalog.due_days(ucm, today)]
 
 

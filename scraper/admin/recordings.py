@@ -138,7 +138,6 @@ class RecordingDetail(RecordingItem):
     @classmethod
     def of_all(cls, hit: Hit, calls: list[StoredCall], file: Condition) -> Self:
         """Everything that is known of it."""
-        names = ("sha256", "stored_at", "source_format", "layout", "confidence", "run_id")
         names = ("sha256", "wav_sha256", "stored_at", "source_format", "layout", "confidence", "run_id")
         plain = {name: getattr(hit.recording, name) for name in names} | {"source": hit.recording.source.value}
         plain["format"] = hit.recording.stored_as

@@ -87,13 +87,13 @@ def _note(settings: Settings, catalog: Catalog, store: Store, name: str, result:
     was done.
     """
     from scraper import verify
-    from scraper.lock import job_lock
+    from scraper.fleet.hold import held
     from scraper.manifests import write_due
 
     try:
-        with job_lock(settings.data_dir, name):
-            verify.note_lost(catalog, store, name, result)
-            write_due(catalog, store, name)
+        with held(settings, catalog, name) as ours:
+            verify.note_lost(ours, store, name, result)
+            write_due(ours, store, name)
     except Busy:
         return False
     return True

@@ -11,7 +11,7 @@ from loguru import logger
 
 from scraper.catalog import Catalog
 from scraper.errors import Busy, ScraperError
-from scraper.lock import job_lock
+from scraper.fleet.hold import held
 from scraper.manifests import write_due
 from scraper.settings import Settings
 from scraper.store import open_store
@@ -43,7 +43,7 @@ def _write(service: Served, ucm: str) -> None:
     """Mostly nothing is due, and the store isn't touched. Where a job works on the UCM, that job has done it."""
     try:
         if service.catalog.due_days(ucm, service.clock().date().isoformat()):
-            with suppress(Busy), job_lock(service.settings.data_dir, ucm):
-                write_due(service.catalog, open_store(service.settings.store, service.catalog), ucm, service.clock())
+            with suppress(Busy), held(service.settings, service.catalog, ucm) as catalog:
+                write_due(catalog, open_store(service.settings.store, catalog), ucm, service.clock())
     except ScraperError as error:
         logger.bind(action="manifest-not-written", ucm=ucm).warning("The manifest can't be written: {}", error.message)

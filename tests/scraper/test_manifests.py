@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from scraper.manifests import write_due
 from scraper.models import Gap, GapReason
 from scraper.quarantine import Quarantine
 from scraper.reconvert import Reconversion
+from scraper.settings.model import Store
+from scraper.store import open_store
 from scraper.verify import note_lost, verify
 
 DAY = timedelta(days=1)
@@ -82,6 +85,16 @@ class Office:
 @pytest.fixture
 def office(shop: Any, make: Any) -> Office:
     return Office(shop, make)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def elsewhere(request: pytest.FixtureRequest, catalog: Catalog, tmp_path: Path, make: Any) -> Office:
+    """The same with each kind of catalog and store."""
+    settings = Store(**(request.getfixturevalue("bucket") if request.param == "bucket" else {"url": str(tmp_path / "recordings")}))
+    shop = request.getfixturevalue("shop")
+    with catalog.transaction() as connection:
+        connection.execute(delete(schema.meta).where(schema.meta.c.key == "store.id"))  # the shop's own, where it is the same catalog
+    return Office(replace(shop, catalog=catalog, store=open_store(settings, catalog)), make)
 
 
 @pytest.fixture
@@ -181,6 +194,24 @@ def test_a_file_that_is_none_of_ours_is_not_written_over(office: Office) -> None
     office.take()
     (written,) = office.pass_day()
     assert written.path.endswith("/2026-02-06-2.jsonl") and office.file("2026-02-06").read_text() == "mine"
+
+
+def test_on_each_kind_of_catalog_and_store_manifests_are_written_and_compared(elsewhere: Office, make: Any) -> None:
+    for _ in range(2):
+        elsewhere.take(1)
+        compressed = make.member(f"{make.MONTH}/{make.name(50 + elsewhere.count)}", make.gsff(50 + elsewhere.count))
+        elsewhere.take_these([compressed], format="flac")
+        elsewhere.pass_day()
+    assert verify(elsewhere.shop.catalog, elsewhere.shop.store).ok == 4
+    chain = elsewhere.check()
+    assert (chain.holds, len(chain.manifests), chain.lines) == (True, 2, 4)
+    row = next(iter(elsewhere.shop.catalog.recordings()))
+    elsewhere.do(delete(schema.recordings).where(schema.recordings.c.id == row.id))
+    elsewhere.shop.store.remove(chain.manifests[1].path)
+    assert elsewhere.flaws() == [
+        ("2026-02-07", None, "the manifest's file is gone from the store"),
+        ("2026-02-06", row.id, "it is gone from the catalog"),
+    ]
 
 
 # --- what somebody meant ---
