@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, and_, exists, func, literal, select
+from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, exists, func, literal, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.outbox import DELIVERED, HELD, OPEN, PARKED, WAITING, clock, queueing, release
@@ -138,22 +138,25 @@ class Deliveries(Database):
 
     def sink_counts(self) -> list[SinkCounts]:
         """Every sink that was ever configured, in the order of the configuration."""
-        columns = (deliveries.c.sink, deliveries.c.state, func.count().label("many"), func.min(deliveries.c.queued_at).label("oldest"))
-        grouped = select(*columns).where(deliveries.c.state.in_(OPEN))
+        columns = (deliveries.c.sink, deliveries.c.state, func.count().label("many"), func.min(deliveries.c.id).label("first"))
+        grouped = select(*columns).where(deliveries.c.state.in_(OPEN)).group_by(deliveries.c.sink, deliveries.c.state)
         with self.reading() as connection:
-            rows = connection.execute(grouped.group_by(deliveries.c.sink, deliveries.c.state)).all()
+            rows = connection.execute(grouped).all()
+            oldest = select(deliveries.c.id, deliveries.c.queued_at).where(deliveries.c.id.in_([row.first for row in rows]))
+            queued = {row.id: row.queued_at for row in connection.execute(oldest)}
             known = connection.execute(select(sinks).order_by(sinks.c.configured.desc(), sinks.c.position)).mappings().all()
-        return [_counts(sink, [row for row in rows if row.sink == sink["name"]]) for sink in known]
+        return [_counts(sink, [row for row in rows if row.sink == sink["name"]], queued) for sink in known]
 
     def deliveries(
         self, states: Collection[str] = OPEN, sink: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> list[Delivery]:
         """Those in these states, the newest first; ``before``: only those below this number."""
-        query = select(deliveries).where(deliveries.c.state.in_(states)).order_by(deliveries.c.id.desc()).limit(limit)
+        query = select(deliveries).where(deliveries.c.state == bindparam("of_state")).order_by(deliveries.c.id.desc()).limit(limit)
         query = query if sink is None else query.where(deliveries.c.sink == sink)
         query = query if before is None else query.where(deliveries.c.id < before)
-        with self.reading() as connection:
-            return [Delivery(**row) for row in connection.execute(query).mappings()]
+        with self.reading() as connection:  # a state at a time: each is a stretch of an index that is in order
+            found = [Delivery(**row) for state in states for row in connection.execute(query, {"of_state": state}).mappings()]
+        return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
     def deliveries_of(self, recording_id: int) -> list[Delivery]:
         """What is owed and was told of one recording, in its order."""
@@ -220,7 +223,7 @@ def _turn(sink: str) -> str:
     return f"sink:{sink}"
 
 
-def _counts(sink: RowMapping, rows: Sequence[Row[Any]]) -> SinkCounts:
+def _counts(sink: RowMapping, rows: Sequence[Row[Any]], queued: Mapping[int, str]) -> SinkCounts:
     many = {row.state: row.many for row in rows}
     return SinkCounts(
         name=sink["name"],
@@ -231,7 +234,7 @@ def _counts(sink: RowMapping, rows: Sequence[Row[Any]]) -> SinkCounts:
         parked=many.get(PARKED, 0),
         delivered=sink["delivered"],
         last_delivered=sink["last_delivered"],
-        oldest=min((row.oldest for row in rows), default=None),
+        oldest=min((queued[row.first] for row in rows), default=None),
     )
 
 

@@ -442,6 +442,7 @@ deliveries = Table(
     Column("lease", String),  # who is at it, until `at`
     Column("detail", Text, nullable=False),  # why the last attempt failed
     Index("ix_deliveries_due", "state", "sink", "at", "id"),
+    Index(None, "state", "id"),
     sqlite_autoincrement=True,  # receivers tell deliveries apart by their numbers: none is given twice
 )
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from scraper.catalog import Catalog, Delivery, KnownSink, Recording, Transcript
 from scraper.catalog.outbox import HELD, PARKED, PATIENCE, WAITING, Owed, may_go
@@ -290,3 +291,33 @@ def test_an_allowance_is_taken_until_it_is_used_up(catalog):
     assert not catalog.take_allowance("text", day, 1, most)
     assert catalog.usage_of("text", day) == (3, 60)
     assert catalog.take_allowance("text", day + timedelta(days=1), 60, most)
+
+
+def test_what_pages_and_lanes_ask_is_answered_by_an_index(catalog):
+    """However much was delivered: of the plans of all that is asked, none walks the table."""
+    catalog.sync_sinks([CRM])
+    archive(catalog, *(f"{number}.wav" for number in range(300)))
+    for one in catalog.claim("crm", 290, 60):
+        catalog.delivered(one)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(catalog._engine, "before_cursor_execute", note)
+    catalog.claim("crm", 5, 60)
+    catalog.seconds_to_next("crm")
+    catalog.sink_counts()
+    catalog.deliveries(("parked",), "crm", limit=5)
+    catalog.deliveries(("delivered",), before=100, limit=5)
+    catalog.deliveries_of(7)
+    event.remove(catalog._engine, "before_cursor_execute", note)
+    wanted = [one for one in asked if "deliveries" in one[0]]
+    assert len(wanted) >= 8
+    explain = "EXPLAIN" if catalog._engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    with catalog.transaction() as connection:
+        if explain == "EXPLAIN":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # three hundred rows are too few to show it otherwise
+        for statement, parameters in wanted:
+            plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))
+            assert "Seq Scan on deliveries" not in plan and "SCAN deliveries'" not in plan, (statement, plan)

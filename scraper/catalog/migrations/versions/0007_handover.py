@@ -65,6 +65,7 @@ def _deliveries() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_deliveries_recording_id"), "deliveries", ["recording_id"], unique=False)
+    op.create_index(op.f("ix_deliveries_state_id"), "deliveries", ["state", "id"], unique=False)
     op.create_index("ix_deliveries_due", "deliveries", ["state", "sink", "at", "id"], unique=False)
 
 
