@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import OpenGap, gap_of
@@ -78,14 +78,13 @@ class Watching(Database):
     def gap_counts(self, ucm: str) -> dict[GapReason, int]:
         """How many gaps are open, by reason, the most frequent first."""
         count = func.count()
-        mine = and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None))
-        query = select(gaps.c.reason, count).where(mine).group_by(gaps.c.reason).order_by(count.desc(), gaps.c.reason)
+        query = select(gaps.c.reason, count).where(_open(ucm)).group_by(gaps.c.reason).order_by(count.desc(), gaps.c.reason)
         with self.reading() as connection:
             return {GapReason(reason): number for reason, number in connection.execute(query)}
 
     def a_gap(self, ucm: str, reason: GapReason) -> OpenGap | None:
         """The newest open gap with this reason."""
-        mine = and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), gaps.c.reason == reason.value)
+        mine = and_(_open(ucm), gaps.c.reason == reason.value)
         with self.reading() as connection:
             row = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(1)).mappings().one_or_none()
             return gap_of(row) if row else None
@@ -115,3 +114,8 @@ class Watching(Database):
         query = select(gaps.c.name, inventory.c.call_time).select_from(gaps.outerjoin(inventory, same)).where(wanted)
         with self.reading() as connection:
             return [Missing(*row) for row in connection.execute(query)]
+
+
+def _open(ucm: str) -> ColumnElement[bool]:
+    # Both are null, or neither: said so, SQLite finds them in its index on the one instead of reading all that ever were.
+    return and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), gaps.c.closed_as.is_(None))

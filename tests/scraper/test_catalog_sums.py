@@ -83,7 +83,11 @@ def test_the_day_s_coverage_and_the_totals_are_the_sums(catalog: Catalog) -> Non
     catalog.promote("office")
     index(catalog)
     days = catalog.coverage_by_day(ZONES, "2026-02-06")
-    assert {day: (one.archived, one.size) for day, one in days.items()} == {"2026-02-06": (1, 100), "2026-02-07": (1, 101), "2026-02-11": (1, 109)}
+    assert {day: (one.archived, one.size) for day, one in days.items()} == {
+        "2026-02-06": (1, 100),
+        "2026-02-07": (1, 101),
+        "2026-02-11": (1, 109),
+    }
     assert list(catalog.coverage_by_day(ZONES, "2026-02-08")) == ["2026-02-11"]
     totals = catalog.totals("office")
     assert (totals.archived, totals.size) == (3, 419)
