@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scraper.webui.browser import ensure_browser
 
@@ -15,6 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from postgres_server import PostgresServer
 from s3_proxy import S3Proxy, proxied
 from s3_server import S3Server
+
+# A busy machine takes its time over an example; what hangs, pytest's own timeout ends.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
