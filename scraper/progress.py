@@ -79,6 +79,12 @@ class PlainProgress:
             self._recordings += 1
             self._tell_sometimes()
 
+    def recordings(self, count: int) -> None:
+        """So many recordings are done."""
+        with self._lock:
+            self._recordings = count
+            self._tell_sometimes()
+
     def done(self) -> None:
         with self._lock:  # how the job ended is for its report to say
             if self._phase:

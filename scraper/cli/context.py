@@ -15,6 +15,7 @@ from scraper.models import Window
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
+    from scraper.cli.display import Display
     from scraper.progress import Progress
     from scraper.settings import Settings
 
@@ -69,6 +70,16 @@ class Invocation:
             return NullProgress()
         log_line = logger.bind(action="progress").info
         return PlainProgress(log_line) if settings and settings.log.format == "json" else for_stderr(log_line)
+
+    def display(self, settings: Settings, jobs: int) -> Display:
+        """What shows the progress of several jobs at once, likewise."""
+        import sys
+
+        from scraper.cli.display import Lines, Quiet, Table
+
+        if self.verbosity < 0 or settings.log.level in ("warning", "error"):
+            return Quiet()
+        return Table(jobs) if settings.log.format != "json" and sys.stderr is not None and sys.stderr.isatty() else Lines()
 
 
 invocation = click.make_pass_decorator(Invocation, ensure=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -35,20 +36,22 @@ def run(call: Invocation, names: tuple[str, ...], dry_run: bool, as_json: bool) 
     It asks for what can have changed since the last run, and works on every open gap. With --dry-run nothing is
     fetched; exit code 3 then says that something would be.
 
-    The report goes to stdout. Several UCMs are worked on one after the other; the exit code is the first of
-    1, 10, 8, 4, 5, 6, 7, 9, 3, 0 that occurred.
+    The report goes to stdout. Several UCMs are worked on side by side, as many as limits.jobs allows, and reported in
+    their order; the exit code is the first of 1, 10, 8, 4, 5, 6, 7, 9, 3, 0 that occurred.
     """
     settings = call.settings()
     ucms = chosen(settings, names)
     from scraper import job
 
     shift = Shift(call, settings, Trigger.MANUAL, as_json)
-    if dry_run or settings.ping.url is None:
-        raise click.exceptions.Exit(shift.work(ucms, job.plan if dry_run else job.run))
+    if dry_run:
+        raise click.exceptions.Exit(shift.work(ucms, job.plan, "plan"))
+    if settings.ping.url is None:
+        raise click.exceptions.Exit(shift.work(ucms, job.run, "run"))
     from scraper.service.ping import pinged
 
     with pinged(settings.ping, len(ucms)) as watched:
-        code = shift.work(ucms, lambda order: watched.note(job.run(order)))
+        code = replace(shift, note=watched.note).work(ucms, job.run, "run")
     raise click.exceptions.Exit(code)
 
 
@@ -74,7 +77,7 @@ def reconcile(call: Invocation, names: tuple[str, ...], since: date | None, unti
     from scraper import job
 
     work = partial(job.plan if dry_run else job.run, everything=True)
-    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json, window).work(ucms, work))
+    raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json, window).work(ucms, work, None if dry_run else "reconcile"))
 
 
 @click.command(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -22,11 +22,16 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         stop.set()
-        os.write(2, b"Stopping in order; once more ends it at once.\n")  # a handler may interrupt a write to sys.stderr
+        tell_stopping()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def tell_stopping() -> None:
+    """Say to a person that the signal was heard. A handler may interrupt a write to sys.stderr, so it doesn't go through that."""
+    os.write(2, b"Stopping in order; once more ends it at once.\n")

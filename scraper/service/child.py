@@ -36,8 +36,9 @@ Command = Mapping[str, Any]
 class Service:
     """The service as a task's process sees it: who is told, and who commands. ``stop`` is set when the job should stop."""
 
-    def __init__(self, commands: FileIO, stop: threading.Event) -> None:
+    def __init__(self, commands: FileIO, stop: threading.Event, *, whole: bool = False) -> None:
         self.stop = stop
+        self.whole = whole
         self._commands = commands
         self._lock = threading.Lock()
         self._heed: Callable[[Command], None] | None = None
@@ -124,12 +125,12 @@ class Told:
             return due
 
 
-def work(configured: Callable[[], Settings], stop: threading.Event) -> int:
+def work(configured: Callable[[], Settings], stop: threading.Event, *, whole: bool = False) -> int:
     """Do the task that stdin names, and return its exit code. The process is this task's alone.
 
-    ``configured`` reads the configuration: somebody may have changed it since the service began.
+    ``configured`` reads the configuration: somebody may have changed it since the service began. ``whole``: see :func:`outcome_of`.
     """
-    service = Service(FileIO(0, closefd=False), stop)  # unbuffered: at the end a thread may still wait in it
+    service = Service(FileIO(0, closefd=False), stop, whole=whole)  # unbuffered: at the end a thread may still wait in it
     task = service.task()
     try:
         settings = configured()
@@ -167,12 +168,16 @@ def _job(task: Task, settings: Settings, service: Service) -> Outcome:
             report = job.plan(order, everything=task.window != Window())
         case _:
             report = job.run(order, everything=task.kind is Kind.RECONCILE)
-    return outcome_of(report)
+    return outcome_of(report, whole=service.whole)
 
 
-def outcome_of(report: Report) -> Outcome:
-    """What the service is told of a report: all but the most of its gaps."""
+def outcome_of(report: Report, *, whole: bool = False) -> Outcome:
+    """What the service is told of a report: all but the most of its gaps. ``whole``: those as well, and how it reads (``text``)."""
     found = report.as_json()
+    if whole:
+        from scraper.report import as_text
+
+        return int(report.exit_code), report.run_id, {**found, "text": as_text(report)}
     return int(report.exit_code), report.run_id, {**found, "gaps": found["gaps"][:_GAPS], "gaps_in_all": len(found["gaps"])}
 
 

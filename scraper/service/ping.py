@@ -6,13 +6,13 @@ for, is neither good nor failed: the switch goes on waiting. Whatever happens to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from scraper.log import logger
-from scraper.models import Report
 from scraper.service.deadline import Errand
 from scraper.service.health import Verdict, verdict
 from scraper.settings.serving import Ping
@@ -79,10 +79,9 @@ class Watched:
     jobs: int
     verdicts: list[Verdict] = field(default_factory=list)
 
-    def note(self, report: Report) -> Report:
-        """One of them ended with this report, which is returned."""
-        self.verdicts.append(verdict(report.as_json()))
-        return report
+    def note(self, report: Mapping[str, Any]) -> None:
+        """One of them ended with this report, as its JSON object."""
+        self.verdicts.append(verdict(report))
 
     @property
     def verdict(self) -> Verdict:

@@ -135,8 +135,11 @@ class ChildProcess:
         self._lock: int | None = lock
 
     @classmethod
-    async def start(cls, command: Sequence[str], first: Mapping[str, Any], home: str) -> Self:
-        """Start ``command`` in a session of its own, and give it its ``first`` line. Raises OSError, and the storage errors."""
+    async def start(cls, command: Sequence[str], first: Mapping[str, Any], home: str, stderr: int | None = None) -> Self:
+        """Start ``command`` in a session of its own, and give it its ``first`` line; ``stderr``: a handle instead of this process's.
+
+        Raises OSError, and the storage errors.
+        """
         mark = f"{home}:{uuid.uuid4().hex[:8]}"
         with writing("The folder for temporary files"):
             folder = Path(tempfile.mkdtemp(prefix=f"ucm-{mark.replace(':', '-')}-"))  # short: a socket's path has 108 bytes
@@ -146,6 +149,7 @@ class ChildProcess:
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
                 start_new_session=True,
                 pass_fds=(lock,),
                 env={**os.environ, MARK: mark, "TMPDIR": str(folder)},

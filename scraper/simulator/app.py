@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import mimetypes
 from pathlib import Path
@@ -28,7 +29,7 @@ mimetypes.add_type("text/javascript", ".js")
 
 
 class Gate:
-    """What stands before every route: a PBX that is down, or takes the connection and never answers."""
+    """What stands before every route: a PBX that is slow, or down, or takes the connection and never answers."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self.app, self.state = app, state
@@ -40,6 +41,8 @@ class Gate:
         hanging = self.state.faults.get("hang")
         if hanging and path.startswith(_HANGS.get(hanging, "never")):
             return await hang(receive)
+        if self.state.config.latency_seconds:
+            await asyncio.sleep(self.state.config.latency_seconds)
         if self.state.faults.take("unavailable"):
             return await PlainTextResponse("Service Unavailable", 503)(scope, receive, send)
         return await self.app(scope, receive, send)

@@ -81,6 +81,7 @@ class SimulatorConfig:
     api_old_port: int = 0
     tls: bool = True
     tls_legacy: bool = False
+    latency_seconds: float = 0.0
     certificate_names: tuple[str, ...] = ("ucm6300.local",)
     web_user: str = WEB_USER
     web_password: str = field(default=WEB_PASSWORD, repr=False)

@@ -25,6 +25,7 @@ from scraper.models import Report, Trigger
 CONFIG = """
 data_dir: ./data
 store: {min_free_mb: 0}
+limits: {jobs: 1}
 ucms:
   one: {url: "https://pbx.example.com", web: {username: backup, password: hunter2-never-shown}}
   two: {url: "https://pbx.example.com", web: {username: backup, password: hunter2-never-shown}}

@@ -92,7 +92,7 @@ main()
 
 def slow_job(tmp_path: Path, environ: dict[str, str], *, patient: bool) -> subprocess.Popen[str]:
     (tmp_path / "config.yaml").write_text(
-        "ucms: {one: {url: 'https://a', web: {username: u}}, two: {url: 'https://a', web: {username: u}}}"
+        "{limits: {jobs: 1}, ucms: {one: {url: 'https://a', web: {username: u}}, two: {url: 'https://a', web: {username: u}}}}"
     )
     script = SLOW_JOB.format(patient=patient)
     job = subprocess.Popen(
