@@ -49,9 +49,8 @@ def index(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_done_to_the_archive_its_sums_are_what_counting_gives(catalog: Catalog, seed: int) -> None:
-    chance, number = random.Random(seed), 0
-    for _ in range(25):
-        number += 1
+    chance = random.Random(seed)
+    for number in range(1, 26):
         what, held = chance.randrange(8), list(catalog.recordings())
         one = chance.choice(held) if held else None
         if what <= 1 or one is None:
