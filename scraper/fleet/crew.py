@@ -32,7 +32,7 @@ _ASK_SECONDS, _TELL_SECONDS, _HEAR_SECONDS = 2.0, 0.25, 10.0
 #: What waits to be told on while the database is gone: progress that nobody sees is of no use.
 _UNTOLD = 1000
 #: Rests before a job is tried again, in seconds, the first and the longest: while another holds its UCM; after a failure of a machine.
-_BUSY_REST, _FAILURE_REST = (2.0, 60.0), (10.0, 600.0)
+_BUSY_REST, _FAILURE_REST = (2.0, 60.0), (5.0, 600.0)
 #: So often a job may be tried that its machine fails at.
 _MOST_ATTEMPTS = 8
 #: Failures of a job that are its machine's: elsewhere, or later, it may do well.

@@ -124,6 +124,7 @@ class Queue:
     async def opened(self) -> AsyncIterator[None]:
         """Connected to the database while the block runs. Raises :class:`CatalogUnreachable`."""
         try:
+            await (await self._connect()).close()  # else the pool would try for half a minute
             await self.app.open_async()
         except (psycopg.Error, exceptions.ConnectorException) as error:
             raise CatalogUnreachable from error
@@ -177,8 +178,7 @@ class Queue:
         Raises as :meth:`all`.
         """
         with _translated():
-            connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS)
-            async with connection:
+            async with await self._connect() as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 listening()
                 while True:
@@ -219,6 +219,9 @@ class Queue:
                 else:
                     await manager.finish_job(job, Status.FAILED, delete_job=True)
             await manager.delete_old_jobs(nb_hours=0, include_failed=True, include_cancelled=True, include_aborted=True)
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS)
 
     async def _read(self, connection: Any, ucm: str | None) -> list[Queued]:
         async with connection.cursor(row_factory=dict_row) as cursor:

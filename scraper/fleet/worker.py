@@ -92,6 +92,9 @@ async def _keep_working(queue: Queue, crew: Crew) -> None:
                 rest = _FIRST_REST
                 await crew.work()
         except (CatalogUnreachable, exceptions.ProcrastinateException) as error:
+            if crew.leaving.is_set():
+                logger.bind(action="queue-lost").warning("The queue could not be told of the leave; others take over what is left")
+                return
             told = error.message if isinstance(error, CatalogUnreachable) else type(error).__name__
             logger.bind(action="queue-lost").warning("The queue can't be worked on ({}); trying again in {:.0f} s", told, rest)
             with suppress(TimeoutError):

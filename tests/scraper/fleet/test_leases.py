@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import update
@@ -11,12 +10,6 @@ from sqlalchemy import update
 from scraper.catalog import Catalog, Held, Lease
 from scraper.catalog.schema import leases
 from scraper.errors import LeaseLost
-
-
-@pytest.fixture
-def catalog(postgres: str) -> Iterator[Catalog]:
-    with Catalog.open(postgres) as catalog:
-        yield catalog
 
 
 def silence(catalog: Catalog, name: str, seconds: float) -> None:
@@ -79,13 +72,13 @@ def test_whoever_lost_a_lease_writes_nothing_any_more(catalog: Catalog) -> None:
     assert catalog.get_meta("key") == "of the first"
 
 
-def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(postgres: str, catalog: Catalog) -> None:
+def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(database: str, catalog: Catalog) -> None:
     first = catalog.take_lease("office", "worker one", 30)
     assert isinstance(first, Lease)
     silence(catalog, "office", 31)
     under = catalog.under(first)
     taken: list[Lease | Held] = []
-    with Catalog.open(postgres) as others:
+    with Catalog.open(database) as others:
         thread = threading.Thread(target=lambda: taken.append(others.take_lease("office", "worker two", 30)))
         with under.transaction(of="office"):
             thread.start()
@@ -97,10 +90,3 @@ def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(postgre
 
 def test_the_databases_clock_is_told(catalog: Catalog) -> None:
     assert abs(catalog.seconds_behind()) < 60
-
-
-def test_a_database_belongs_to_the_first_fleet_that_comes(catalog: Catalog) -> None:
-    assert catalog.fleet() is None
-    assert catalog.join_fleet("north") == "north"
-    assert catalog.join_fleet("south") == "north"
-    assert catalog.fleet() == "north"

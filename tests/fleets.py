@@ -89,7 +89,7 @@ class Fleet:
             "encryption": {"key": self.key},
             "fleet": {"name": "north", "lease_seconds": 3},
             "schedule": {"cron": "0 0 1 1 *"},
-            "limits": {"stop_seconds": 20},
+            "limits": {"stop_seconds": 3},
             "ucms": sections,
         }
         self.config.write_text(yaml.safe_dump({**whole, **changes}))

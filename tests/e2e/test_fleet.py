@@ -1,0 +1,185 @@
+"""A fleet as its processes: schedulers and workers on machines of their own, over one PostgreSQL and one store."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from fleets import PATIENCE, TOKEN, Fleet, Program, fleet_of, until
+from postgres_server import PostgresServer
+
+from scraper.fleet.queue import Queue
+from scraper.models import Trigger
+from scraper.service.task import Kind, Task
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, postgres: str) -> Iterator[Fleet]:
+    with fleet_of(tmp_path, postgres) as made:
+        yield made
+
+
+def ask(fleet: Fleet, *ucms: str) -> list[Task]:
+    """Put a job of each into the queue, as a scheduler does."""
+    tasks = [Task(Kind.RUN, ucm, Trigger.MANUAL) for ucm in ucms]
+
+    async def put() -> None:
+        queue = Queue(fleet.url)
+        async with queue.opened():
+            for task in tasks:
+                assert await queue.ask(task) == task.id
+
+    asyncio.run(put())
+    return tasks
+
+
+def runs(fleet: Fleet) -> dict[str, tuple[str, str]]:
+    with fleet.catalog() as catalog:
+        return {run.id: (run.ucm, run.status) for run in catalog.last_runs()}
+
+
+def all_end(fleet: Fleet, *tasks: Task) -> None:
+    until(lambda: all(runs(fleet).get(task.id) == (task.ucm, "complete") for task in tasks), lambda: str(runs(fleet)))
+
+
+def is_exact(fleet: Fleet, ucm: str) -> bool:
+    """Whether the archive holds each recording of a UCM once, in the store and the catalog, and nothing else."""
+    held = Counter(recording.path for recording in fleet.ucms[ucm].state.all_recordings)
+    stored = Counter(str(path.relative_to(fleet.folder / "store" / ucm)) for path in (fleet.folder / "store" / ucm).rglob("*.*"))
+    with fleet.catalog() as catalog:
+        return held == stored == Counter(one.identity.path for one in catalog.recordings(ucm))
+
+
+def hangs_after_some(fleet: Fleet, ucm: str) -> None:
+    """A job of the UCM has stored something, and waits for an answer that doesn't come."""
+    until(lambda: any((fleet.folder / "store" / ucm).rglob("*.wav")), "nothing was stored")
+    fleet.ucms[ucm].state.faults.set("hang", "api")
+
+
+def kill(program: Program) -> None:
+    """As a machine that loses its power: the worker and all that it started."""
+    family = [*psutil.Process(program.process.pid).children(recursive=True), program.process]
+    for process in family:
+        process.kill()
+    program.process.wait(PATIENCE)
+
+
+def test_a_scheduler_shows_what_workers_do_and_nothing_stays_on_their_machines(fleet: Fleet) -> None:
+    scheduler, address = fleet.scheduler()
+    workers = [fleet.worker(1), fleet.worker(1)]
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+        asked = [client.post("/api/v1/tasks", json={"ucm": ucm}).json()["id"] for ucm in ("one", "two", "one")]
+        assert asked[0] == asked[2]
+        told: list[str] = []
+        with client.stream("GET", f"/api/v1/tasks/{asked[0]}/events", timeout=PATIENCE) as stream:
+            told += [line.removeprefix("event: ") for line in stream.iter_lines() if line.startswith("event: ")]
+        assert {"state", "run", "phase", "log", "end"} <= set(told)
+        ended = until(
+            lambda: [one for one in (client.get(f"/api/v1/tasks/{id}").json() for id in asked[:2]) if one["ended_at"]][1:], "no end"
+        )
+        assert ended[0]["exit_code"] == 0 and ended[0]["result"]["recordings"]["archived"] == 4
+        assert client.get("/api/v1/tasks").json()["items"]
+    assert is_exact(fleet, "one") and is_exact(fleet, "two")
+    for program in (*workers, scheduler):
+        program.leaves()
+    assert not [path for number in (2, 3) for path in (fleet.folder / f"machine{number}").rglob("*") if path.is_file()]
+
+
+def test_a_worker_that_dies_in_the_middle_loses_nothing_and_doubles_nothing(fleet: Fleet) -> None:
+    first = fleet.worker()
+    (task,) = ask(fleet, "one")
+    hangs_after_some(fleet, "one")
+    kill(first)
+    fleet.ucms["one"].state.faults.clear()
+    second = fleet.worker()
+    all_end(fleet, task)
+    second.waits_for("goes back into the queue")
+    assert is_exact(fleet, "one") and list(runs(fleet)) == [task.id]
+    second.leaves()
+
+
+def test_a_worker_that_leaves_gives_back_what_it_has_not_done(fleet: Fleet) -> None:
+    first = fleet.worker(1)
+    stopped, waiting = ask(fleet, "one", "two")
+    hangs_after_some(fleet, "one")
+    first.leaves()
+    fleet.ucms["one"].state.faults.clear()
+    second = fleet.worker(1)
+    all_end(fleet, stopped, waiting)
+    assert is_exact(fleet, "one") and is_exact(fleet, "two")
+    second.leaves()
+
+
+def test_a_second_signal_ends_a_workers_jobs_at_once_and_another_goes_on(fleet: Fleet) -> None:
+    fleet.configure(limits={"stop_seconds": 300})
+    first = fleet.worker(1)
+    (task,) = ask(fleet, "one")
+    until(lambda: runs(fleet), "no run began")
+    fleet.ucms["one"].state.faults.set("hang", "api")
+    first.signal(signal.SIGTERM)
+    first.waits_for("Leaving")
+    first.leaves()
+    fleet.ucms["one"].state.faults.clear()
+    second = fleet.worker(1)
+    all_end(fleet, task)
+    assert is_exact(fleet, "one")
+    second.leaves()
+
+
+def test_workers_outlive_their_database(tmp_path: Path) -> None:
+    server = PostgresServer()
+    server.start()
+    try:
+        with fleet_of(tmp_path, server.fresh(), ("one",), recordings=60) as fleet:
+            worker = fleet.worker(1)
+            (before,) = ask(fleet, "one")
+            until(lambda: any((fleet.folder / "store" / "one").rglob("*.wav")), "nothing was stored")
+            server.stop()
+            time.sleep(1)  # it is gone while the job works
+            server.start()
+            all_end(fleet, before)
+            (after,) = ask(fleet, "one")
+            all_end(fleet, after)
+            assert is_exact(fleet, "one")
+            server.stop()
+            worker.leaves()
+    finally:
+        server.remove()
+
+
+def test_of_two_schedulers_one_leads_until_it_is_gone(fleet: Fleet) -> None:
+    first, _ = fleet.scheduler()
+    first.waits_for("Leading")
+    second, address = fleet.scheduler()
+    second.waits_for("standing by")
+    assert httpx.get(f"{address}/sign-in").status_code == 200
+    kill(first)
+    second.waits_for("Leading")
+    second.leaves()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"fleet": {"name": "south"}}, 2, "belongs to the fleet 'north'"),
+        ({"fleet": {}}, 2, "has no fleet"),
+        ({"encryption": {}}, 2, "needs encryption.key"),
+        ({"catalog": {"url": "postgresql+psycopg://nobody@127.0.0.1:1/none"}}, 8, "PostgreSQL"),
+    ],
+)
+def test_a_worker_that_can_not_join_says_why(fleet: Fleet, changes: dict[str, Any], code: int, words: str) -> None:
+    fleet.worker().leaves()
+    fleet.configure(**changes)
+    call = [sys.executable, "-m", "scraper", "--config", str(fleet.config), "worker"]
+    ended = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == code and words in ended.stderr, ended.stderr
