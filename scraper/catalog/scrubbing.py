@@ -20,7 +20,7 @@ _NOTHING = ('"gaps": []', '"notes": []')
 def names_any(text: str, names: Collection[str]) -> bool:
     """Whether a text names one of these files, with or without a folder, or a copy of it with a mark (``NAME~1a2b3c4d.wav``)."""
     words = (word.rpartition("/")[2].rstrip(".") for word in _WORD.findall(text))
-    return any(_unmarked(word) in names for word in words) or any(name in text for name in names if not _WORD.fullmatch(name))
+    return any(unmarked(word) in names for word in words) or any(name in text for name in names if not _WORD.fullmatch(name))
 
 
 def scrub_texts(connection: Connection, ucm: str, names: Collection[str]) -> None:
@@ -45,7 +45,7 @@ def _scrubbed(report: dict[str, Any], names: Collection[str]) -> dict[str, Any] 
     return {**report, **in_all, "gaps": gaps, "notes": notes}
 
 
-def _unmarked(word: str) -> str:
+def unmarked(word: str) -> str:
     """The name without the ``~mark`` of another version, and without what a stored file adds to it."""
     plain = word.removesuffix(".original")
     return re.sub(r"~[0-9a-f]{8}(?:-\d+)?(?=(?:\.[A-Za-z0-9]{1,8})?$)", "", plain)

@@ -12,6 +12,7 @@ import click
 
 from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, since_option, until_option, window_of
 from scraper.cli.output import emit, emit_json
+from scraper.cli.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
@@ -95,14 +96,14 @@ class _Erasure:
     def do(self) -> Chosen:
         """Raises :class:`~scraper.errors.Busy`, the storage errors, and what :meth:`choose` raises."""
         from scraper.filing import recover
+        from scraper.fleet.hold import held
         from scraper.keeping.erase import Erasing
-        from scraper.lock import job_lock
         from scraper.store import open_store
 
-        store = open_store(self.settings.store, self.catalog)
-        with job_lock(self.settings.data_dir, self.ucm):
-            recover(store, self.catalog, self.ucm)
-            erasing = Erasing(self.catalog, store, self.settings.data_dir, self.ucm)
+        with stop_on_signals() as stop, held(self.settings, self.catalog, self.ucm, stop) as catalog:
+            store = open_store(self.settings.store, catalog)
+            recover(store, catalog, self.ucm)
+            erasing = Erasing(catalog, store, self.settings.data_dir, self.ucm)
             erasing.finish()
             found = self.choose()
             erasing.erase(found.doomed, "erased", somebody())

@@ -7,17 +7,18 @@ logs, reports and the audit log say of them.
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from loguru import logger
 
 from scraper.catalog import Catalog
 from scraper.catalog.keeping import Doomed, Why
-from scraper.catalog.scrubbing import names_any
+from scraper.catalog.scrubbing import names_any, unmarked
 from scraper.disk import write_private, writing
-from scraper.names import component
+from scraper.names import component, split_extension
 from scraper.quarantine import quarantine_of
 from scraper.store import Store
 
@@ -42,8 +43,9 @@ class Erasing:
         """Remove what an erasure noted and did not remove; how many recordings. Costs a look where there is nothing."""
         doomed = self._catalog.under_erasure(self._ucm)
         if doomed.keys or doomed.calls:
-            self._remove_files(doomed)
+            folders = self._remove_files(doomed)
             self._catalog.remove_rows(self._ucm, doomed)
+            self._remove_strays(folders, doomed)
             self._scrub_logs({key.name for key in doomed.keys})
             self._catalog.end_erasure(self._ucm, doomed)
             log = logger.bind(action="erased", ucm=self._ucm)
@@ -53,14 +55,26 @@ class Erasing:
             self._catalog.remove_traces()
         return len(doomed.keys)
 
-    def _remove_files(self, doomed: Doomed) -> None:
-        keys = sorted(doomed.keys)
+    def _remove_files(self, doomed: Doomed) -> set[str]:
+        """Remove what the catalog knows of; the folders in which it lay."""
+        keys, folders = sorted(doomed.keys), set[str]()
         for at in range(0, len(keys), _BATCH):
             paths = self._catalog.files_of(self._ucm, keys[at : at + _BATCH])
             for path in paths:
                 self._store.remove(path)
             self._store.sync(paths)
+            folders |= {path.rpartition("/")[0] for path in paths}
         quarantine_of(self._data_dir, self._store, self._ucm).remove(doomed.keys)
+        return folders
+
+    def _remove_strays(self, folders: Iterable[str], doomed: Doomed) -> None:
+        """Copies beside them that the catalog does not know: what was set aside for other bytes, a transcript that came just now."""
+        stems = {split_extension(key.name)[0] for key in doomed.keys if not key.month}  # with the call's time: nobody else's
+        for folder in folders:
+            strays = [path for path in self._store.paths(folder) if not stems.isdisjoint(_stems(path.rpartition("/")[2]))]
+            for path in strays:
+                self._store.remove(path)
+            self._store.sync(strays)
 
     def _scrub_logs(self, names: Collection[str]) -> None:
         """Where ``log.numbers`` is on, the lines of jobs may name files."""
@@ -75,3 +89,10 @@ class Erasing:
         for folder in (self._data_dir / "failures").glob(f"*Z-{component(self._ucm)}"):
             shutil.rmtree(folder, ignore_errors=True)
 
+
+def _stems(name: str) -> Iterator[str]:
+    """What a file's name may be made of: itself without its mark, without its extension, and without what else was added."""
+    found: re.Match[str] | None = re.fullmatch(r"(.*)", name)
+    while found:
+        yield unmarked(found[1])
+        found = re.fullmatch(r"(.+)\.[A-Za-z]\w*", found[1])

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 from scraper.catalog import Catalog
 from scraper.catalog.tombstones import Key, row_key
+from scraper.clock import utcnow
 from scraper.errors import SafetyStop
 from scraper.filing import recover
+from scraper.fleet.hold import held
 from scraper.keeping.choosing import Chosen, Place, add_calls, names_only
 from scraper.keeping.criteria import span_of
 from scraper.keeping.erase import Erasing
 from scraper.keeping.holds import Protection
-from scraper.lock import job_lock
 from scraper.models import RecordingClass
 from scraper.settings import Settings
 from scraper.settings.keeping import Retention
@@ -70,17 +71,17 @@ def due(place: Place, rule: Retention, now: datetime) -> Due:
     if not limits:
         return found
     protection = Protection.of(place, place.catalog.holds([place.ucm]))
-    held: set[Key] = set()
+    on_hold: set[Key] = set()
     for row in place.catalog.known_names(place.ucm, months=("0", f"{max(limits.values()):%Y-%m}")):
         span = span_of(row.month, row.name, row.call_time, place.zone)
         if span is None or row.klass not in limits or span.until > limits[row.klass]:
             continue
         key = row_key(row.month, row.name, row.call_time)
         if protection.protects(key, span):
-            held.add(key)
+            on_hold.add(key)
         else:
             found.chosen.add(row, place.zone)
-    found.held, found.kept = len(held), place.catalog.stored_files(place.ucm) - found.chosen.files
+    found.held, found.kept = len(on_hold), place.catalog.stored_files(place.ucm) - found.chosen.files
     add_calls(place, found.chosen)
     if len(limits) == len(RecordingClass):
         found.calls_before = min(limits.values()).isoformat()
@@ -142,12 +143,13 @@ def retain(
 
     Raises :class:`~scraper.errors.Busy`, :class:`SafetyStop` unless with ``force``, and the storage errors.
     """
-    place, rule, store = place_of(settings, catalog, ucm), rule_of(settings, ucm), open_store(settings.store, catalog)
-    with job_lock(settings.data_dir, ucm):
-        recover(store, catalog, ucm)
-        erasing = Erasing(catalog, store, settings.data_dir, ucm)
+    rule = rule_of(settings, ucm)
+    with held(settings, catalog, ucm, stop) as ours:
+        place, store = place_of(settings, ours, ucm), open_store(settings.store, ours)
+        recover(store, ours, ucm)
+        erasing = Erasing(ours, store, settings.data_dir, ucm)
         erasing.finish()
-        found = due(place, rule, datetime.now(UTC))
+        found = due(place, rule, utcnow())
         if not force:
             check_safe(found, rule, ucm)
         return found, let_go(place, erasing, found, stop, at_most)

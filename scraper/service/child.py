@@ -219,6 +219,16 @@ def _keep_alive(task: Task, settings: Settings, service: Service) -> Outcome:
     return int(ExitCode.COMPLETE), None, {"session": keep_alive(settings, task.ucm).value}
 
 
+def _retention(task: Task, settings: Settings, service: Service) -> Outcome:
+    from scraper.catalog import Catalog
+    from scraper.clock import utcnow
+    from scraper.keeping.daily import keep_daily
+
+    service.tell("phase", name="looking for what is too old")
+    with Catalog.open(settings.catalog.url) as catalog:
+        return int(ExitCode.COMPLETE), None, keep_daily(settings, catalog, task.ucm, utcnow(), service.stop)
+
+
 _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.RUN: _job,
     Kind.PLAN: _job,
@@ -228,6 +238,7 @@ _WORK: dict[Kind, Callable[[Task, Settings, Service], Outcome]] = {
     Kind.DOCTOR: _doctor,
     Kind.LOGIN: _login,
     Kind.KEEP_ALIVE: _keep_alive,
+    Kind.RETENTION: _retention,
 }
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
+
 from scraper.backfill import Backfills
 from scraper.backfill.conduct import due, must_stop
 from scraper.catalog import Catalog
@@ -25,6 +26,7 @@ from scraper.service.keep_alive import KeepAlive
 from scraper.service.manifests import keep_manifests
 from scraper.service.process import ChildProcess, home_of
 from scraper.service.push import Pushes
+from scraper.service.retention import keep_retention
 from scraper.service.schedule import Schedule
 from scraper.service.task import Kind, Stage, Task, TaskState
 from scraper.service.turns import web_only
@@ -106,7 +108,8 @@ class Service:
 
     def _duties_of_one(self) -> list[Duty]:
         """What one scheduler alone does."""
-        return [self.schedule.keep, self._keep_backfills_going, self.sessions.keep, self.watch.keep, partial(keep_manifests, self)]
+        own = [self.schedule.keep, self._keep_backfills_going, self.sessions.keep, self.watch.keep]
+        return [*own, partial(keep_manifests, self), partial(keep_retention, self)]
 
     async def _take_up(self) -> None:
         """Go on where the last service left. Raises what reading the catalog raises."""

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     DOCTOR = "doctor"
     LOGIN = "login"  # a person signs in over the live view
     KEEP_ALIVE = "keep-alive"
+    RETENTION = "retention"  # let go of what is too old
 
 
 #: Who goes first where several wait: the smaller number.
@@ -34,6 +35,7 @@ PRIORITY: Mapping[Kind, int] = {
     Kind.PLAN: 4,
     Kind.RUN: 5,
     Kind.RECONCILE: 6,
+    Kind.RETENTION: 7,
     Kind.BACKFILL: 9,
 }
 

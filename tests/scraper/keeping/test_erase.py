@@ -111,8 +111,13 @@ def test_all_versions_and_originals_go(archive: Archive) -> None:
         [Recording(identity=first.identity, suffix="1a2b3c4d", path=marked, source=Source.ROW, source_format="riff", run_id="r", **fields)]
     )
     archive.catalog.promote(UCM)
+    for stray in ("~ffffffff.wav", "~ffffffff-2.wav", ".wav.transcript.txt", "~1a2b3c4d.wav.original"):  # what the catalog does not know
+        (archive.store.root / path.replace(".wav", stray)).write_bytes(b"set aside")
+    archive.keep(file_name(1, ANN))
     archive.erase(None, name)
-    assert archive.with_text(ANN) == []
+    assert archive.with_text(name.removesuffix(".wav")) == []
+    assert archive.paths() == [f"2026-02/{file_name(1, ANN)}"]
+    assert len(list(archive.store.root.rglob(f"*{ANN}*"))) == 1
 
 
 def test_a_file_that_nobody_knows_never_comes(archive: Archive) -> None:
