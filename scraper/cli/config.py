@@ -1,4 +1,4 @@
-"""Commands on the configuration: ``check`` it, ``show`` what counts and why, ``init`` a commented starter."""
+"""Commands on the configuration: ``check`` it, ``show`` what counts and why, ``init`` a commented starter, make a ``key``."""
 
 from __future__ import annotations
 
@@ -70,6 +70,17 @@ def init(path: Path) -> None:
     emit(f"Wrote {path}. Fill in url and web of your UCM, set the password it names, then run `ucm-scraper config check`.")
 
 
+@config.command(short_help="Make a key for encryption.key.", epilog="Example: ucm-scraper config key > /etc/ucm-scraper/key")
+def key() -> None:
+    """Make a new key, which seals kept web sessions: put it into a file that encryption.key_file names, the same for all of a fleet.
+
+    To change it, put the new key before the old one; take the old one out once each UCM has been signed in to again.
+    """
+    from scraper.sealed import new_key
+
+    emit(new_key())
+
+
 def _check_places(settings: Settings) -> None:
     """Ask store and catalog what a job would: whether they can serve these URLs."""
     from scraper.catalog.database import parse_url
@@ -94,7 +105,9 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _shown(value: Any, path: tuple[str, ...]) -> Any:
-    if value is None or isinstance(value, bool | int | float | list):
+    if isinstance(value, list):
+        return [_MASK if hasattr(one, "get_secret_value") else one for one in value]
+    if value is None or isinstance(value, bool | int | float):
         return value
     if path[-1] == "password":
         return _MASK

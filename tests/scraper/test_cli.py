@@ -159,6 +159,15 @@ def test_config_show_as_json_is_one_object(call: Call) -> None:
     assert found["ucms.one.web.password"] == {"value": "***", "origin": "file"}
 
 
+def test_config_show_masks_secrets_that_stand_in_lists(call: Call, config: Path) -> None:
+    key = call("config", "key").stdout.strip()
+    config.write_text(f"{CONFIG}\nencryption: {{key: {key}}}\nnotify: {{urls: ['json://hook.example.com/{key}']}}\n")
+    assert call("config", "check").exit_code == 0
+    shown = call("config", "show").stdout, call("config", "show", "--json").stdout
+    assert not any(key in text for text in shown)
+    assert json.loads(shown[1])["encryption.key"] == {"value": ["***"], "origin": "file"}
+
+
 def test_without_any_configuration_the_next_step_is_named(call: Call) -> None:
     result = call("run")
     assert result.exit_code == 2 and "config init" in result.stderr and "demo" in result.stderr

@@ -481,3 +481,47 @@ def test_no_secret_shows_in_the_settings_themselves(tmp_path: Path) -> None:
 def test_settings_built_by_hand_need_no_file(tmp_path: Path) -> None:
     settings = Settings.model_validate({"data_dir": tmp_path, "ucms": {"a": {"url": "https://a/", "web": {"username": "u"}}}})
     assert settings.ucms["a"].url == "https://a" and settings.store.url == str(tmp_path / "recordings")
+
+
+# --- fleet -------------------------------------------------------------------
+
+KEY = "A" * 43 + "="
+FLEET = {
+    "fleet": {"name": "north"},
+    "catalog": {"url": "postgresql+psycopg://scraper@db/ucm"},
+    "store": {"url": "s3://bucket/prefix"},
+    "encryption": {"key": KEY},
+}
+
+
+def with_fleet(**changes: Any) -> str:
+    return with_ucm() + yaml.safe_dump({**FLEET, **changes})
+
+
+def test_a_fleet_whose_machines_share_all_that_they_must(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, with_fleet())
+    assert settings.fleet.name == "north" and KEY in settings.secrets()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"catalog": {"url": "sqlite:///catalog.db"}}, "needs a catalog on PostgreSQL"),
+        ({"store": {}}, "needs a store that all machines reach"),
+        ({"encryption": {}}, "needs encryption.key"),
+        ({"fleet": {"name": "a fleet"}}, "fleet.name: may hold letters"),
+        ({"fleet": {"name": "north", "lease_seconds": 0.1}}, "fleet.lease_seconds: must be at least 1"),
+    ],
+)
+def test_a_fleet_that_could_not_work_says_what_it_needs(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    assert words in problems(tmp_path, with_fleet(**changes))
+
+
+@pytest.mark.parametrize("key", [SECRET, KEY[:-2] + "=", KEY.replace("A", "é"), [KEY, SECRET]])
+def test_a_key_that_is_none_is_refused_and_not_shown(tmp_path: Path, key: Any) -> None:
+    assert "encryption.key: holds something that is no key" in problems(tmp_path, with_fleet(encryption={"key": key}))
+
+
+def test_keys_stand_in_a_file_one_a_line(tmp_path: Path) -> None:
+    written(tmp_path, f"{KEY}\n{KEY.replace('A', 'B')[:-2]}A=\n", "keys")
+    assert len(loaded(tmp_path, with_fleet(encryption={"key_file": "keys"})).encryption.keys) == 2
