@@ -42,7 +42,7 @@ class _Wave:
 
     def read(self, start: int, count: int) -> bytes:
         self._audio.setpos(start)
-        return self._audio.readframes(count)
+        return bytes(self._audio.readframes(count))
 
 
 class _Compressed:
