@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import holds
+
+_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +44,15 @@ class Holds(Database):
         return int(key[0]) if key else 0
 
     def lift_hold(self, identifier: int, by_whom: str) -> bool:
-        """Lift a hold; whether there was one to lift."""
-        query = holds.update().where(holds.c.id == identifier, holds.c.lifted_at.is_(None))
+        """Lift a hold; whether there was one to lift. On record it stays without number and name: an erasure would miss them here."""
+        mine = and_(holds.c.id == identifier, holds.c.lifted_at.is_(None))
         with self.transaction() as connection:
-            return connection.execute(query.values(lifted_at=now(), lifted_by=by_whom)).rowcount > 0
+            found = connection.execute(select(holds.c.number, holds.c.name).where(mine)).one_or_none()
+            if found is None:
+                return False
+            hidden = {"number": _HIDDEN if found.number else None, "name": _HIDDEN if found.name else None}
+            connection.execute(holds.update().where(mine).values(**hidden, lifted_at=now(), lifted_by=by_whom))
+            return True
 
     def holds(self, ucms: Collection[str], *, lifted: bool = False) -> list[Hold]:
         """The holds of these UCMs, the oldest first; ``lifted``: also those that hold no more."""
