@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.proxy.over.wait(60)
                 self.close_connection = True
             case Changed():
-                self._pass_on(b"\x00" + body[1:], "")
+                self._pass_on(bytes([body[0] ^ 255]) + body[1:] if body else b"", "")
             case None:
                 self._pass_on(body, "")
 
