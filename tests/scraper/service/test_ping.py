@@ -75,10 +75,10 @@ def test_a_switch_that_hangs_or_is_off_delays_the_end_by_its_deadline_only(hangs
         port = listening.getsockname()[1]
         if not hangs:
             listening.close()
-        short = Ping.model_validate({"url": f"http://127.0.0.1:{port}/secret", "timeout_seconds": 0.5})
+        short = Ping.model_validate({"url": f"http://127.0.0.1:{port}/secret", "timeout_seconds": 2})
         began = time.monotonic()
         with pinged(short, 1) as watched:
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 1.5
             watched.note(report(Status.COMPLETE).as_json())
         assert time.monotonic() - began < 20
     logger.remove(handler)
