@@ -75,13 +75,11 @@ class Fleet:
         self.count = 0
         self.configure(**changes)
 
-    def configure(self, ucms: tuple[str, ...] | None = None, **changes: Any) -> None:
-        """Write the configuration that all share."""
+    def configure(self, **changes: Any) -> None:
+        """Write the configuration that all share; ``changes`` are whole sections of it."""
         api = {"username": API_USER, "password": API_PASSWORD, "kind": "https"}
         sections = {
-            name: {"url": ucm.url, "timezone": ucm.config.timezone, "tls": {"pin": ucm.pin}, "api": api}
-            for name, ucm in self.ucms.items()
-            if ucms is None or name in ucms
+            name: {"url": ucm.url, "timezone": ucm.config.timezone, "tls": {"pin": ucm.pin}, "api": api} for name, ucm in self.ucms.items()
         }
         whole = {
             "store": {"url": str(self.folder / "store"), "min_free_mb": 1},

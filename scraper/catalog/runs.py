@@ -78,7 +78,7 @@ class Runs(Database):
         """
         with self.transaction(of=ucm) as connection:
             connection.execute(_given_up(ucm))
-            again = {"status": "running", "finished_at": None, "exit_code": None, "report": None}
+            again = {"status": "running", "finished_at": None, "exit_code": None, "report": None, **window.as_report()}
             if not connection.execute(runs.update().where(runs.c.id == run_id, runs.c.ucm == ucm).values(again)).rowcount:
                 first = {"trigger": trigger.value, "started_at": utc(started_at), "status": "running", **window.as_report()}
                 connection.execute(runs.insert().values(id=run_id, ucm=ucm, **first))

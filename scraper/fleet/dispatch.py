@@ -113,6 +113,7 @@ class FleetDispatch:
 
     async def keep(self) -> None:
         """Keep the queue and what is shown of it in step, until cancelled. Where the database is gone, it is waited for."""
+        silent = False
         listening = asyncio.ensure_future(self._hear_on())
         telling = asyncio.ensure_future(self._tell_of_here())
         try:
@@ -124,7 +125,11 @@ class FleetDispatch:
                         before = frozenset(self._live) - frozenset(self._asking)
                         await self._conclude(self._compare(await self._queue.all(), before))
                     except StorageError as error:
-                        logger.bind(action="queue-unread").warning("The queue can't be read: {}", error.message)
+                        if not silent:
+                            logger.bind(action="queue-unread").warning("The queue can't be read, which is tried again: {}", error.message)
+                        silent = True
+                    else:
+                        silent = False
                     await self._rest()
         finally:
             for task in (listening, telling):

@@ -30,7 +30,9 @@ async def while_leading(catalog: Catalog, seconds: float, work: Callable[[], Awa
         try:
             taken = await in_thread(catalog.take_lease, LEAD, f"pid {os.getpid()} on {socket.gethostname()}", seconds)
         except StorageError as error:
-            log.warning("The lead can't be asked for: {}", error.message)
+            if told != error.message:
+                log.warning("The lead can't be asked for: {}", error.message)
+            told = error.message
             await asyncio.sleep(_BEAT * seconds)
             continue
         if isinstance(taken, Held):

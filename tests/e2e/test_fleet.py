@@ -20,7 +20,9 @@ from postgres_server import PostgresServer
 
 from scraper.fleet.queue import Queue
 from scraper.models import Trigger
+from scraper.sealed import Sealed
 from scraper.service.task import Kind, Task
+from scraper.simulator import WEB_PASSWORD, WEB_USER
 
 
 @pytest.fixture
@@ -183,3 +185,19 @@ def test_a_worker_that_can_not_join_says_why(fleet: Fleet, changes: dict[str, An
     call = [sys.executable, "-m", "scraper", "--config", str(fleet.config), "worker"]
     ended = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == code and words in ended.stderr, ended.stderr
+
+
+@pytest.mark.browser
+def test_workers_share_a_sealed_web_session(fleet: Fleet) -> None:
+    pbx = fleet.ucms["one"]
+    web = {"username": WEB_USER, "password": WEB_PASSWORD, "stall_timeout_seconds": 10}
+    fleet.configure(ucms={"one": {"url": pbx.url, "timezone": pbx.config.timezone, "tls": {"pin": pbx.pin}, "web": web}})
+    for _ in range(2):
+        worker = fleet.worker(1)
+        all_end(fleet, *ask(fleet, "one"))
+        worker.leaves()
+    assert is_exact(fleet, "one")
+    assert sum(attempt.way == "web" for attempt in pbx.state.sign_ins) == 1
+    with fleet.catalog() as catalog:
+        sealed = catalog.kept_session("one")
+    assert sealed and b"cookies" not in sealed and b"cookies" in (Sealed([fleet.key]).open(sealed) or b"")
