@@ -130,6 +130,11 @@ class FleetRecords(Database):
             found: str | None = connection.scalar(select(leases.c.holder).where(leases.c.name == name, leases.c.beat >= _CLOCK - seconds))
             return found
 
+    def held(self, seconds: float) -> set[str]:
+        """The names of all leases whose holders have been heard of within ``seconds``."""
+        with self.reading() as connection:
+            return set(connection.scalars(select(leases.c.name).where(leases.c.beat >= _CLOCK - seconds)))
+
     def under(self, lease: Lease) -> Self:
         """The same catalog, but that each of its writing transactions first proves that ``lease`` is held."""
         clone = type(self)(self._engine)

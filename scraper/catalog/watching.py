@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,14 @@ class Watching(Database):
         ordered = query.order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit).offset(offset)
         with self.reading() as connection:
             return [RunLine(*row) for row in connection.execute(ordered)]
+
+    def moved_runs(self, since: str, open_ids: Collection[str]) -> list[tuple[str, str, str | None]]:
+        """(id, UCM, end or None) of every job that began since then (UTC text), and of those of these ids."""
+        columns = runs.c.id, runs.c.ucm, runs.c.finished_at
+        with self.reading() as connection:
+            begun = connection.execute(select(*columns).where(runs.c.started_at >= since))
+            others = connection.execute(select(*columns).where(runs.c.id.in_(open_ids))) if open_ids else ()
+            return [(row[0], row[1], row[2]) for row in {*map(tuple, begun), *map(tuple, others)}]
 
     def first_run(self, ucm: str) -> str | None:
         """When a UCM's first job began, UTC text."""

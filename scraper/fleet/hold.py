@@ -82,6 +82,12 @@ def is_worked_on(settings: Settings, catalog: Catalog, ucm: str) -> bool:
     return bool(settings.fleet.name and catalog.holder_of(ucm, settings.fleet.lease_seconds))
 
 
+def worked_on(settings: Settings, catalog: Catalog) -> set[str]:
+    """All UCMs that a job works on now; see :func:`is_worked_on`."""
+    elsewhere = catalog.held(settings.fleet.lease_seconds) if settings.fleet.name else set()
+    return {ucm for ucm in settings.ucms if ucm in elsewhere or holder(settings.data_dir, ucm) is not None}
+
+
 class _Keeper:
     """Keeps a lease alive in a thread of its own, and ends this process in another where that fails."""
 

@@ -7,9 +7,11 @@ stale, whatever its jobs say: with gaps for ever that somebody could close, such
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,7 +20,7 @@ from scraper.catalog import Catalog
 from scraper.catalog.notices import PERSON_NEEDED
 from scraper.catalog.watching import RunLine
 from scraper.errors import ExitCode
-from scraper.fleet.hold import is_worked_on
+from scraper.fleet.hold import is_worked_on, worked_on
 from scraper.models import GapReason, Status, for_ucm, utc
 from scraper.reconcile.retries import WAY_REASONS
 from scraper.settings import Settings
@@ -29,6 +31,8 @@ _PAGE = 100
 #: So many runs are looked through for the last good one; with one every half hour, six weeks.
 _MOST_RUNS = 2000
 _MOST_VERDICTS = 20_000
+#: How long a UCM's health is remembered where nothing is known to have changed, in seconds.
+_KEPT_SECONDS = 300.0
 
 
 class Verdict(StrEnum):
@@ -124,8 +128,34 @@ class _History:
     failed_in_a_row: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A UCM's health as it was worked out ``at`` a time of a clock that nobody sets; its silence counts since ``silent``."""
+
+    health: UcmHealth
+    silent: datetime
+    at: float
+
+
+class _Changes:
+    """Of which UCMs a job has begun, gone on or ended since it was last asked."""
+
+    def __init__(self, catalog: Catalog, clock: Callable[[], datetime]) -> None:
+        self._catalog, self._clock = catalog, clock
+        self._asked = clock()
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self) -> set[str]:
+        open_ids = [run for run, ended in self._known.items() if ended is None]
+        since, self._asked = self._asked - _FUTURE, self._clock()
+        moved = self._catalog.moved_runs(utc(since) or "", open_ids)
+        changed = {ucm for run, ucm, ended in moved if ended is None or self._known.get(run) != ended}
+        self._known = {run: ended for run, _, ended in moved}
+        return changed
+
+
 class Health:
-    """The health of all configured UCMs. ``clock``: aware now. Safe to share between threads; each answer costs a few small queries."""
+    """The health of all configured UCMs. ``clock``: aware now. Safe to share between threads."""
 
     def __init__(self, catalog: Catalog, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._catalog = catalog
@@ -133,23 +163,42 @@ class Health:
         self._clock = clock
         self._since = clock()
         self._verdicts: OrderedDict[str, Verdict] = OrderedDict()
+        self._changes = _Changes(catalog, clock)
+        self._seen: dict[str, _Seen] = {}
+        self._all = threading.Lock()
 
     def all(self) -> list[UcmHealth]:
-        """All configured UCMs, in the configuration's order."""
-        return [self.of(ucm) for ucm in self._settings.ucms]
+        """All configured UCMs, in the configuration's order. Each is worked out where a job or a person did something, else remembered.
+
+        What changes a UCM's counts otherwise, such as an erasure, shows within some minutes. Raises as :meth:`of`.
+        """
+        with self._all:
+            changed, working = self._changes(), worked_on(self._settings, self._catalog)
+            needy = {notice.ucm for notice in self._catalog.open_notices(kind=PERSON_NEEDED)}
+            return [self._up_to_date(ucm, ucm in changed, ucm in needy, ucm in working) for ucm in self._settings.ucms]
+
+    def _up_to_date(self, ucm: str, changed: bool, needy: bool, running: bool) -> UcmHealth:
+        seen, now = self._seen.get(ucm), self._clock()
+        if seen is not None and not changed and time.monotonic() - seen.at < _KEPT_SECONDS:
+            health, stale = seen.health, self._is_long_ago(seen.silent, now)
+            if (health.stale, health.running, health.state is State.NEEDS_PERSON) == (stale, running, needy):
+                age = max(now - health.last_success, timedelta()) if health.last_success else None
+                return replace(health, age=age)
+        return self.of(ucm)
 
     def of(self, ucm: str) -> UcmHealth:
-        """One UCM. Raises the catalog's :class:`~scraper.errors.StorageError` where it can't be read."""
-        now, history = self._clock(), self._history(ucm)
+        """One UCM, as it is now. Raises the catalog's :class:`~scraper.errors.StorageError` where it can't be read."""
+        now, history, at = self._clock(), self._history(ucm), time.monotonic()
         totals, gaps = self._catalog.totals(ucm), self._catalog.gap_counts(ucm)
         told = self._catalog.report_of(history.told.id) if history.told else None
         known = told is not None and told["recordings"]["expected"] is not None
         last_success = _time(history.good.finished_at) if history.good else None
-        stale = self._is_stale(ucm, history, now)
+        silent = self._silent_since(ucm, history)
+        stale = self._is_long_ago(silent, now)
         running = is_worked_on(self._settings, self._catalog, ucm)
         last = history.last
         state = self._state(ucm, history, gaps, running=running, stale=stale)
-        return UcmHealth(
+        health = UcmHealth(
             ucm=ucm,
             state=state,
             running=running,
@@ -167,19 +216,21 @@ class Health:
             failed_in_a_row=history.failed_in_a_row,
             what_now=self._what_now(ucm, state, last, gaps),
         )
+        self._seen[ucm] = _Seen(health, silent, at)
+        return health
 
     def stale(self) -> list[str]:
-        """The UCMs that are stale; for whoever asks often: nothing is counted for that."""
-        now = self._clock()
-        return [ucm for ucm in self._settings.ucms if self._is_stale(ucm, self._history(ucm), now)]
+        """The UCMs that are stale."""
+        return [health.ucm for health in self.all() if health.stale]
 
-    def _is_stale(self, ucm: str, history: _History, now: datetime) -> bool:
+    def _silent_since(self, ucm: str, history: _History) -> datetime:
         """A UCM's silence counts from its last good run on, else from its first job, else from this service's start."""
         if history.good:
-            since = _time(history.good.finished_at)
-        else:
-            first = self._catalog.first_run(ucm)
-            since = min(self._since, _time(first)) if first else self._since
+            return _time(history.good.finished_at)
+        first = self._catalog.first_run(ucm)
+        return min(self._since, _time(first)) if first else self._since
+
+    def _is_long_ago(self, since: datetime, now: datetime) -> bool:
         return now - since > timedelta(hours=self._settings.watch.stale_hours)
 
     def _state(self, ucm: str, history: _History, gaps: Mapping[GapReason, int], *, running: bool, stale: bool) -> State:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from scraper.budget import LIMIT, PBX_LIMIT, known_budget
+from scraper.budget import LIMIT, PBX_LIMIT, budgets_left
 from scraper.errors import StorageError
 from scraper.models import GapReason
 from scraper.service.health import State, UcmHealth
@@ -136,8 +136,9 @@ class _Scrape:
         yield _gauge("deliveries_made", "Deliveries that arrived, ever.", [((sink.name,), sink.delivered) for sink in sinks], "sink")
 
     def _budgets(self) -> Iterator[tuple[tuple[str], float]]:
-        for name, ucm in self._service.settings.ucms.items():
-            before_ban = known_budget(self._service.catalog, ucm.url, self._service.clock).left()
+        ucms = self._service.settings.ucms
+        left = budgets_left(self._service.catalog, [ucm.url for ucm in ucms.values()], self._service.clock)
+        for name, before_ban in zip(ucms, left, strict=True):
             yield (name,), max(before_ban - (PBX_LIMIT - LIMIT), 0)
 
 

@@ -6,8 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from scraper.errors import ExitCode, StorageError
@@ -48,6 +47,7 @@ class Watch:
         self._alarms = alarms.Alarms(service, self._tell)
         self._pinger = Pinger(service.settings.ping)
         self._due = asyncio.Event()
+        self._moved: set[str] = set()
         self._stop = threading.Event()
         self._seconds, self._rest, self._not_before = seconds, 0.0, float("-inf")
         self._unrecorded: Counter[str] = Counter()
@@ -57,15 +57,21 @@ class Watch:
         """Watch until cancelled; never ends by itself. A message on its way is not waited for: it is sent again by the next service."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
+            ucms: set[str] | None = None
             while True:
-                self._due.clear()
-                await self._look_beside()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY_SECONDS):
+                await self._look_beside(ucms)
+                if ucms is None:
+                    all_again = asyncio.get_running_loop().time() + EVERY_SECONDS
+                try:
+                    async with asyncio.timeout_at(all_again):
                         await self._due.wait()
+                    ucms, self._moved = self._moved, set()
+                except TimeoutError:
+                    ucms, self._moved = None, set()
+                self._due.clear()
 
-    async def _look_beside(self) -> None:
-        looking = asyncio.ensure_future(in_thread(self.look))
+    async def _look_beside(self, ucms: set[str] | None) -> None:
+        looking = asyncio.ensure_future(in_thread(self.look, ucms))
         try:
             await asyncio.shield(looking)
         except asyncio.CancelledError:
@@ -74,9 +80,9 @@ class Watch:
             await asyncio.wait({looking})
             raise
 
-    def look(self) -> None:
-        """Look at every UCM and sink, and tell what is to be told. Blocks while targets are slow; never raises."""
-        for ucm in self._service.settings.ucms:
+    def look(self, ucms: Iterable[str] | None = None) -> None:
+        """Look at these UCMs (None: at all) and the sinks, and tell what is to be told. Blocks while targets are slow; never raises."""
+        for ucm in self._service.settings.ucms if ucms is None else ucms:
             self._look(lambda ucm=ucm: self._alarms.look_at(ucm, self._unrecorded[ucm]), ucm=ucm)  # type: ignore[misc]
         self._look(lambda: look_at_sinks(self._service, self._tell))
 
@@ -126,6 +132,7 @@ class Watch:
             how = _verdict_of(state, report)
             self._unrecorded[state.task.ucm] = self._unrecorded[state.task.ucm] + 1 if how is Verdict.FAILED and report is None else 0
             self._pinger.ended(await in_thread(self._verdict_of_all, how))
+        self._moved.add(state.task.ucm)
         self._due.set()
 
     def _report_of(self, state: TaskState) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scraper.budget import LIMIT, PBX_LIMIT, SHORTEST_BAN, WINDOW, SignInBudget, known_budget
+from scraper.budget import LIMIT, PBX_LIMIT, SHORTEST_BAN, WINDOW, SignInBudget, budgets_left, known_budget
 from scraper.catalog import Catalog
 from scraper.errors import BudgetExhausted, LockedOut, PasswordRefused, SecondFactorRequired
 
@@ -190,3 +190,18 @@ def test_ban_that_a_person_met_leaves_nothing_and_is_over_once_somebody_is_in_by
     budget.person_signed_in("backup", None)
     assert budget.left() == PBX_LIMIT
     succeed(budget, "right")
+
+
+def test_what_is_left_of_many_budgets_is_what_is_left_of_each(catalog, clock):
+    urls = [f"https://pbx{number}.example.com:8089" for number in range(5)]
+    budgets = [SignInBudget(catalog, url, clock, pin="sha256//its-key" if number == 4 else None) for number, url in enumerate(urls)]
+    for number, budget in enumerate(budgets[1:]):
+        succeed(budget, "right")
+        for failure in range(number):
+            fail(budget, f"wrong{failure}", None)
+    with budgets[1].attempt("web", "backup", "another") as attempt:
+        attempt.locked(300)
+    left = [known_budget(catalog, url, clock).left() for url in urls]
+    assert (budgets_left(catalog, urls, clock), left) == (left, [5, 0, 4, 3, 2])
+    clock.now += WINDOW
+    assert budgets_left(catalog, urls, clock) == [5] * 5

@@ -147,3 +147,33 @@ def test_many_runs_that_failed_are_looked_through_for_the_last_good_one(ward: An
 
 def test_all_tells_of_every_configured_ucm(ward: Any) -> None:
     assert [found.as_json()["ucm"] for found in ward.health.all()] == ["office"]
+
+
+def test_all_remembers_what_no_job_has_changed_and_sees_at_once_what_one_did(ward: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    of = Health.of
+    monkeypatch.setattr(Health, "of", lambda self, ucm: looked.append(ucm) or of(self, ucm))
+
+    def seen() -> tuple[State, int]:
+        before = len(looked)
+        (found,) = ward.health.all()
+        return found.state, len(looked) - before
+
+    assert seen() == (State.NEVER_RAN, 1)
+    assert seen() == (State.NEVER_RAN, 0)
+    ward.catalog.start_run("first", "office", Trigger.SCHEDULE, Window(), ward.now)
+    assert seen()[1] == 1
+    ward.now += 2 * HOUR
+    assert seen()[1] == 1  # it goes on, however long
+    ward.ran(timedelta(minutes=-119))
+    assert seen() == (State.HEALTHY, 1)
+    ward.catalog.begin_notice(PERSON_NEEDED, "office", ward.now)
+    assert seen() == (State.NEEDS_PERSON, 1)
+    ward.catalog.end_notice(PERSON_NEEDED, "office", ward.now)
+    assert seen()[0] is State.HEALTHY
+    ward.now += 20 * HOUR
+    (found,) = ward.health.all()
+    assert found.age == 20 * HOUR - timedelta(minutes=0)
+    ward.now += 20 * HOUR
+    assert seen()[0] is State.STALE
+    assert ward.health.stale() == ["office"]

@@ -114,6 +114,20 @@ def test_failed_runs_are_pinged_and_told_though_the_catalog_never_heard_of_them(
     assert post.titles == ["office: 3 runs failed in a row"]
 
 
+def test_after_a_job_only_its_ucm_is_looked_at(post: Post) -> None:
+    looked: list[list[str] | None] = []
+    look = post.watch.look
+    post.watch.look = lambda ucms=None: (looked.append(ucms and sorted(ucms)), look(ucms))  # type: ignore[method-assign,assignment]
+
+    async def story() -> None:
+        await post.until(lambda: bool(looked))
+        await post.stage(run(), Stage.ENDED, 0, post.ward.ran(HOUR).run_id)
+        await post.until(lambda: len(looked) == 2)
+
+    keep(post, story)
+    assert looked == [None, ["office"]]
+
+
 def test_what_reached_nobody_is_told_again_after_a_rest(post: Post) -> None:
     post.arrives = False
     for number in range(3):
