@@ -1,6 +1,7 @@
 """Bytes that can't be trusted, kept beside a note that says why: never in the archive, never lost.
 
-They lie in data_dir; where the store is a bucket, they lie there too, since a machine that works for it may have no disk of its own.
+They lie in data_dir; where the store is a bucket, or several machines share it, they lie there too: a machine that works for it may have
+no disk of its own.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class _OpenFile:
 
 def quarantine_of(data_dir: Path, store: Store, ucm: str) -> Quarantine:
     """Where a UCM's untrusted files go."""
-    if isinstance(store, LocalStore):
+    if isinstance(store, LocalStore) and not store.shared:
         return Quarantine(data_dir / "quarantine" / component(ucm))
     return QuarantineInStore(store, ucm)
 

@@ -36,6 +36,10 @@ class Store(Section):
         default="auto",
         description="Keep the PBX's own bytes beside it: auto (where neither wav nor flac can give them back), always, never.",
     )
+    shared: bool = Field(
+        default=False,
+        description="Several machines work with this folder: what can't be trusted lies there too. So it is in every fleet.",
+    )
     min_free_mb: int = Field(default=200, ge=0, description="Stop storing while less is free, in MB.")
     endpoint_url: str | None = Field(default=None, description="S3 only: the service's address, where it isn't Amazon's.")
     region: str | None = Field(default=None, description="S3 only: the region.")
@@ -269,6 +273,9 @@ class Settings(Section):
             given = derived.get(section)
             if given is None or isinstance(given, Mapping):
                 derived[section] = {"url": url, **(given or {})}
+        fleet = raw.get("fleet")
+        if isinstance(fleet, Mapping) and fleet.get("name") is not None and isinstance(derived["store"], Mapping):
+            derived["store"] = {**derived["store"], "shared": True}
         return derived
 
     @model_validator(mode="after")

@@ -75,8 +75,11 @@ class LocalStore:
     #: The disk serves what is flushed together, and the processors needn't wait for it.
     threads = 4
 
-    def __init__(self, root: Path, template: str = TEMPLATE, originals: Originals = "auto", min_free_mb: int = 0) -> None:
+    def __init__(
+        self, root: Path, template: str = TEMPLATE, originals: Originals = "auto", min_free_mb: int = 0, *, shared: bool = False
+    ) -> None:
         self.root = root
+        self.shared = shared
         self.originals: Originals = originals
         self._template = Template(template)
         self._min_free = min_free_mb << 20
@@ -149,6 +152,7 @@ class LocalStore:
         assert isinstance(incoming, LocalFile)
         assert incoming.path is not None
         with writing("The store"):
+            self._make((self.root / path).parent)
             incoming.path.replace(self.root / path)
         incoming.path = None
 

@@ -39,7 +39,7 @@ def reading_store(settings: StoreSettings) -> Store:
     """The configured store, unchecked: nothing is asked of it yet. Raises :class:`ConfigError`."""
     if _is_bucket(settings):
         return _bucket(settings)
-    return LocalStore(folder_of(settings.url), settings.template, settings.originals, settings.min_free_mb)
+    return LocalStore(folder_of(settings.url), settings.template, settings.originals, settings.min_free_mb, shared=settings.shared)
 
 
 def is_known(catalog: Database) -> bool:

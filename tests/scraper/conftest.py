@@ -128,7 +128,7 @@ class Workshop:
 
 
 def store_settings(folder: Path, **changes: Any) -> Any:
-    defaults = {"url": str(folder), "template": "{ucm}/{month}/{name}", "originals": "auto", "min_free_mb": 0}
+    defaults = {"url": str(folder), "template": "{ucm}/{month}/{name}", "originals": "auto", "min_free_mb": 0, "shared": False}
     return SimpleNamespace(**(defaults | changes))
 
 

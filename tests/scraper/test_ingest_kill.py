@@ -36,7 +36,8 @@ from scraper.models import Source
 from scraper.quarantine import Quarantine
 from scraper.store import open_store
 folder = Path(sys.argv[1])
-settings = SimpleNamespace(url=str(folder / "recordings"), template="{ucm}/{month}/{name}", originals=sys.argv[3], min_free_mb=0)
+settings = SimpleNamespace(url=str(folder / "recordings"), template="{ucm}/{month}/{name}", originals=sys.argv[3],
+    min_free_mb=0, shared=False)
 print("ready", flush=True)
 with job_lock(folder, "head-office"), Catalog.open(f"sqlite:///{folder}/catalog.db") as catalog:
     store = open_store(settings, catalog)

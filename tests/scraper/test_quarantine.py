@@ -15,7 +15,7 @@ from scraper.errors import DiskFull
 from scraper.models import Identity, RecordingClass
 from scraper.quarantine import Quarantine, Suspicion, quarantine_of
 from scraper.settings import Store
-from scraper.store import LocalStore, reading_store
+from scraper.store import reading_store
 
 IDENTITY = Identity("office", RecordingClass.MONITOR, "2026-02", "a.wav")
 WHY = Suspicion("corrupt", "cut short", ("one", "two"))
@@ -60,14 +60,17 @@ def test_a_full_disk_is_told(small_disk: Path) -> None:
         keep(Quarantine(small_disk), bytes(5 << 20))
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
+@pytest.mark.parametrize("kind", ["folder", "shared", "bucket"])
 def test_what_is_kept_can_be_read_again_and_removed_with_its_note(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    store = LocalStore(tmp_path / "store") if kind == "folder" else reading_store(Store(**request.getfixturevalue("bucket")))
+    place = request.getfixturevalue("bucket") if kind == "bucket" else {"url": str(tmp_path / "store"), "shared": kind == "shared"}
+    store = reading_store(Store(**place))
+    store.open_marker(create=True)
     quarantine, data = quarantine_of(tmp_path, store, "office"), b"one" * 1000
     kept, other = (
         quarantine.keep(identity, BytesSource(data), hashlib.sha256(data).hexdigest(), WHY)
         for identity in (IDENTITY, Identity("office", RecordingClass.MONITOR, "2026-02", "b.wav"))
     )
+    assert (tmp_path / "quarantine").exists() == (kind == "folder")
     with quarantine.opened(kept.path) as source:
         assert (source.size, source.read(1, 5)) == (3000, data[1:6])
     assert quarantine.remove({key_of("2026-02", "a.wav")}) == 1

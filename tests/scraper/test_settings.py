@@ -500,7 +500,7 @@ def with_fleet(**changes: Any) -> str:
 
 def test_a_fleet_whose_machines_share_all_that_they_must(tmp_path: Path) -> None:
     settings = loaded(tmp_path, with_fleet())
-    assert settings.fleet.name == "north" and KEY in settings.secrets()
+    assert settings.fleet.name == "north" and KEY in settings.secrets() and settings.store.shared
 
 
 @pytest.mark.parametrize(

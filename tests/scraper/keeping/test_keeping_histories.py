@@ -42,7 +42,8 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.catalog = Catalog.open(f"sqlite:///{self.folder.name}/catalog.db")
-        made: Any = SimpleNamespace(url=f"{self.folder.name}/recordings", template="{ucm}/{month}/{name}", originals="auto", min_free_mb=0)
+        place = {"url": f"{self.folder.name}/recordings", "template": "{ucm}/{month}/{name}"}
+        made: Any = SimpleNamespace(**place, originals="auto", min_free_mb=0, shared=False)
         store: Any = open_store(made, self.catalog)
         self.archive = Archive(Path(self.folder.name), self.catalog, store)
         self.archived: set[int] = set()

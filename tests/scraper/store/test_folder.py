@@ -128,7 +128,7 @@ catalog = Catalog.open("sqlite://")
 if os.getuid() == 0:
     os.setuid(65534)
 try:
-    open_store(SimpleNamespace(url=sys.argv[1], template="{name}", originals="auto", min_free_mb=0), catalog)
+    open_store(SimpleNamespace(url=sys.argv[1], template="{name}", originals="auto", min_free_mb=0, shared=False), catalog)
 except StoreUnwritable as error:
     print(error.message)
 """
