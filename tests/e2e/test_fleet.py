@@ -142,7 +142,7 @@ def test_workers_outlive_their_database(tmp_path: Path) -> None:
     server = PostgresServer()
     server.start()
     try:
-        with fleet_of(tmp_path, server.fresh(), ("one",), recordings=60) as fleet:
+        with fleet_of(tmp_path, server.fresh(), ("one",), recordings=30) as fleet:
             worker = fleet.worker(1)
             (before,) = ask(fleet, "one")
             until(lambda: any((fleet.folder / "store" / "one").rglob("*.wav")), "nothing was stored")
@@ -153,7 +153,6 @@ def test_workers_outlive_their_database(tmp_path: Path) -> None:
             (after,) = ask(fleet, "one")
             all_end(fleet, after)
             assert is_exact(fleet, "one")
-            server.stop()
             worker.leaves()
     finally:
         server.remove()
@@ -180,7 +179,8 @@ def test_of_two_schedulers_one_leads_until_it_is_gone(fleet: Fleet) -> None:
     ],
 )
 def test_a_worker_that_can_not_join_says_why(fleet: Fleet, changes: dict[str, Any], code: int, words: str) -> None:
-    fleet.worker().leaves()
+    with fleet.catalog() as catalog:
+        catalog.join_fleet("north")
     fleet.configure(**changes)
     call = [sys.executable, "-m", "scraper", "--config", str(fleet.config), "worker"]
     ended = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE)
