@@ -4,15 +4,17 @@
   const EVERY = 5000;
   const cards = document.getElementById("cards");
   const fresh = document.getElementById("fresh");
+  const part = new URLSearchParams(location.search);
+  if (!part.get("page")) part.set("page", "1");
   let last = null;
 
   async function look() {
-    const { ucms } = await admin.api("/overview");
+    const { ucms } = await admin.api(`/overview?${part}`);
     // An age grows all the time; it is no news.
     const found = JSON.stringify(ucms.map(({ age_seconds, ...rest }) => rest));
     const states = JSON.stringify(ucms.map(({ ucm, state }) => [ucm, state]));
     if (last && last.found !== found && !cards.contains(document.activeElement)) {
-      const answer = await fetch("/overview/cards");
+      const answer = await fetch(`/overview/cards?${part}`);
       if (answer.ok) {
         cards.innerHTML = await answer.text();
         admin.localTimes(cards);

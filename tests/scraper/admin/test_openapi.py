@@ -63,7 +63,7 @@ def try_out(operation, mode, headers):
     )
     def check(case):
         wanted = (case.path_parameters or {}).get("id")
-        if re.fullmatch("[0-9a-f]{32}", str(wanted)) and int(wanted, 16) % 2:
+        if re.fullmatch("[0-9a-f]{32}", str(wanted)) and int(str(wanted), 16) % 2:
             case.path_parameters["id"] = KNOWN  # that something is found, too
         case.call_and_validate(headers=headers, checks=CHECKS)
 

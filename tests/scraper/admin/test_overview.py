@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scraper.errors import CaptchaRequired, CatalogLocked
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Trigger
+from scraper.service.health import Health
 from scraper.service.task import Kind, Stage, Task
 
 NOW = datetime.now(UTC)
@@ -95,7 +97,51 @@ def test_catalog_that_can_not_be_read_is_told(admin, monkeypatch, path):
     def locked(*_args, **_more):
         raise CatalogLocked
 
-    monkeypatch.setattr(admin.catalog, "totals", locked)
+    monkeypatch.setattr(admin.catalog, "moved_runs", locked)
     answer = admin.client.get(path)
     assert answer.status_code == 503
     assert "Another program holds the catalog" in answer.text
+
+
+@pytest.fixture
+def fleet(admin):
+    """The same service with two hundred UCMs: of ten one has failed, the others never ran."""
+    settings = admin.service.settings
+    ucm = settings.ucms["office"]
+    admin.service.settings = settings.model_copy(update={"ucms": {f"site-{number:03}": ucm for number in range(200)}})
+    admin.service.health = Health(admin.catalog, admin.service.settings, admin.service.clock)
+    for number in range(0, 200, 10):
+        ended(admin, f"site-{number:03}", status=Status.FAILED, exit_code=6, error={"kind": "E", "message": "Down.", "remedy": "Look."})
+    return admin
+
+
+def sites(page):
+    return re.findall(r'<h2 id="ucm-\d+">site-(\d+)', page)
+
+
+def test_of_many_ucms_a_page_shows_some_those_first_that_need_somebody(fleet):
+    answer = fleet.client.get("/")
+    assert len(answer.content) < 100_000
+    assert sites(answer.text) == [*(f"{number:03}" for number in range(0, 200, 10)), "001", "002", "003", "004"]
+    assert "failing (20)" in answer.text
+    assert "Page 1 of 9" in answer.text
+    second = fleet.client.get("/?page=2").text
+    assert sites(second)[:6] == ["005", "006", "007", "008", "009", "011"]
+    assert 'href="/?page=3"' in second
+    began = time.process_time()
+    for path in ("/", "/overview/cards", "/api/v1/overview?page=1", "/healthz", "/metrics"):
+        assert fleet.client.get(path).status_code == 200
+    assert time.process_time() - began < 2
+
+
+def test_many_ucms_are_found_by_name_and_state(fleet):
+    def shown(query):
+        return sites(fleet.client.get(f"/overview/cards?{query}").text)
+
+    assert shown("find=SITE-19") == ["190", *map(str, range(191, 200))]
+    assert shown("find=site-19&state=failing") == ["190"]
+    assert shown("find=nowhere") == []
+    assert "No UCM is like that." in fleet.client.get("/?find=nowhere").text
+    assert len(fleet.client.get("/api/v1/overview").json()["ucms"]) == 200
+    assert len(fleet.client.get("/api/v1/overview?page=9").json()["ucms"]) == 8
+    assert fleet.client.get("/?page=0").status_code == 422
