@@ -19,6 +19,13 @@ def browsers():
 # --- the API is shut ---
 
 
+@pytest.mark.fault(
+    "api",
+    "the API is shut ({id}), and the web UI has no page of queue recordings",
+    "ordinary ones come through the web UI; the others are gaps with cause and menu path",
+    exit_code=3,
+    promise="gap",
+)
 @pytest.mark.parametrize(
     ("pbx", "reason", "menu"),
     [
@@ -45,6 +52,13 @@ def test_ordinary_ones_come_through_the_web_ui_and_the_rest_is_named(branch, pbx
     assert all(attempt.ok for attempt in place.ucm.state.sign_ins)
 
 
+@pytest.mark.fault(
+    "api",
+    "the API is shut, and the web UI has a page for each class",
+    "all come through the web UI",
+    exit_code=0,
+    simulated="recapi_forbidden",
+)
 @pytest.mark.parametrize("pbx", [{"api_new": False}, {"faults": {"recapi_forbidden": ""}}], ids=["off", "recapi-forbidden"])
 def test_all_come_where_the_web_ui_has_a_page_for_each_class(branch, pbx):
     place = branch(recordings=12, queue_recordings=4, meetme_recordings=2, **pbx)
@@ -57,6 +71,13 @@ def test_all_come_where_the_web_ui_has_a_page_for_each_class(branch, pbx):
     assert place.sign_ins("web") == 1
 
 
+@pytest.mark.fault(
+    "api",
+    "the API refuses this machine's address run after run",
+    "one warning, and another only after it was open",
+    promise="silence",
+    simulated="api_denied",
+)
 def test_api_that_stays_shut_is_warned_of_once_and_again_after_it_was_open(branch):
     warnings = []
     handler = logger.add(lambda message: warnings.append(message.record["extra"].get("action")), level="WARNING")
@@ -81,6 +102,7 @@ def test_api_that_is_off_by_configuration_is_no_word(branch):
     assert {action.way for action in place.ucm.state.actions} == {"web"}
 
 
+@pytest.mark.fault("api", "the API was shut and opens", "the gaps close", exit_code=0, promise="gap", simulated="recapi_forbidden")
 def test_api_that_opens_later_brings_what_was_missing(branch):
     place = branch(recordings=12, queue_recordings=3, sidebar=False, faults={"recapi_forbidden": ""})
     assert len(place.run().gaps) == 3
@@ -91,6 +113,9 @@ def test_api_that_opens_later_brings_what_was_missing(branch):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "api", "the API's password is refused ({family})", "two runs send it once; the web UI brings all", exit_code=0, promise="ban"
+)
 @pytest.mark.parametrize("family", ["api_new", "api_old"])
 def test_wrong_api_password_is_sent_once_and_the_web_ui_brings_all(branch, family):
     place = branch(recordings=12, **{family: True}).with_api(password="wrong")
@@ -123,8 +148,11 @@ def test_api_alone_brings_all_and_starts_no_browser(branch, family):
     assert browsers() == []
 
 
+@pytest.mark.fault("api", "the only way there is, the API, is shut ({id})", "the job ends with cause and remedy", exit_code="code")
 @pytest.mark.parametrize(
-    ("fault", "code"), [({"api_off": "404"}, 6), ({"api_denied": ""}, 6), ({"cdrapi_forbidden": ""}, 4)], ids=lambda value: str(value)
+    ("fault", "code"),
+    [({"api_off": "404"}, 6), ({"api_denied": ""}, 6), ({"cdrapi_forbidden": ""}, 4)],
+    ids=["off", "address-denied", "cdrapi-forbidden"],
 )
 def test_api_alone_that_is_shut_ends_with_its_cause(branch, fault, code):
     place = branch(recordings=6, faults=fault)
@@ -142,6 +170,12 @@ def test_api_alone_brings_what_only_recapis_directories_name(branch):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "cdr",
+    "call ids come again, and call records name no file",
+    "no wrong gap, and nothing is called complete that isn't",
+    promise="success",
+)
 def test_silent_calls_whose_ids_come_again_bring_no_wrong_gap_and_no_false_complete(branch):
     """AcctId restarts every month (field guide 2a), and getRecordInfosByCall then tells of the newest call that has it."""
     place = branch(recordings=20, seconds=(2.0, 40.0), months=3, recordfiles="empty", recordfiles_desc=False)
@@ -154,6 +188,7 @@ def test_silent_calls_whose_ids_come_again_bring_no_wrong_gap_and_no_false_compl
 # --- the web UI is shut ---
 
 
+@pytest.mark.fault("sign-in", "the web UI is shut ({shut}), the API is open", "everything comes over the API", exit_code=0)
 @pytest.mark.parametrize("shut", ["captcha", "password", "labels", "otp"])
 def test_everything_comes_over_the_api_where_the_web_ui_is_shut(branch, shut):
     faults = {"captcha": {"captcha": ""}, "labels": {"language": "zh"}, "otp": {"login_extra": "otp"}}
@@ -172,6 +207,14 @@ def test_everything_comes_over_the_api_where_the_web_ui_is_shut(branch, shut):
     assert sum(not attempt.ok for attempt in place.ucm.state.sign_ins) == (shut == "password")
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "the address is banned at the web UI",
+    "the API is not knocked at either",
+    exit_code=4,
+    promise="ban",
+    simulated="lockout=ban",
+)
 def test_banned_address_knocks_at_no_other_door(branch):
     place = branch(recordings=4, faults={"lockout": "ban"})
     report = place.run()

@@ -34,6 +34,9 @@ def bucket_keys_are_hidden(text: str) -> bool:
     return "a-secret-of-forty" not in text and "AKIATEST" not in text
 
 
+@pytest.mark.fault(
+    "storage", "objects in the bucket are deleted or changed", "`verify` notes it, the next run puts them back", promise="loss"
+)
 def test_a_job_stores_into_the_bucket_once_and_puts_back_what_was_lost_or_changed(branch, bucket):
     place = branch()
     place.configure(web=None)
@@ -83,6 +86,9 @@ def test_doctor_player_and_configuration_work_with_a_bucket(branch, bucket):
     assert bucket_keys_are_hidden(out + err)
 
 
+@pytest.mark.fault(
+    "storage", "the bucket fails in the middle of a job", "the job ends with nothing half; the next goes on", exit_code=8, promise="loss"
+)
 def test_a_bucket_that_fails_in_the_middle_ends_the_job_in_8_and_the_next_one_goes_on(
     branch, bucket, s3_proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch
 ):

@@ -80,6 +80,7 @@ def test_all_well_is_0_and_a_second_look_needs_no_second_web_sign_in(examined):
     assert not (place.folder / "data" / "recordings").exists()
 
 
+@pytest.mark.fault("api", "a cause of a blocked API: {id}", "the doctor names layer, menu path and remedy", exit_code="code", promise="gap")
 @pytest.mark.parametrize(
     ("ucm", "api", "layer", "words", "code"),
     [
@@ -110,6 +111,7 @@ def test_blocked_api_is_3_while_the_web_ui_works(examined, ucm):
     assert (found.exit_code, found.state("web"), found.state("api")) == (3, "works", "fails")
 
 
+@pytest.mark.fault("sign-in", "the doctor is given a wrong password, twice", "it is sent once", promise="ban")
 def test_wrong_web_password_is_sent_once_in_two_examinations(examined):
     place, found = examined(web={"password": "wrong"})
     assert (found.exit_code, failed(found)) == (3, [Layer.WEB_SIGN_IN])
@@ -127,6 +129,7 @@ def test_wrong_passwords_alone_are_4(examined):
     assert len(place.ucm.state.sign_ins) == 2
 
 
+@pytest.mark.fault("sign-in", "the doctor meets a CAPTCHA", "no attempt is made", exit_code=5, promise="ban", simulated="captcha")
 def test_captcha_is_5_without_an_attempt(examined):
     place, found = examined({"faults": {"captcha": ""}}, api={**API, "kind": "off"})
     assert (found.exit_code, failed(found)) == (5, [Layer.WEB_SIGN_IN])
@@ -134,6 +137,7 @@ def test_captcha_is_5_without_an_attempt(examined):
     assert place.ucm.state.sign_ins == []
 
 
+@pytest.mark.fault("tls", "the doctor meets a certificate that is not proved", "it sends nothing", exit_code=6, promise="tls")
 @pytest.mark.parametrize("tls", [{"pin": "sha256//" + "A" * 43 + "="}, {"pin": None}], ids=["wrong-pin", "untrusted"])
 def test_certificate_that_is_not_proved_is_6_before_anything_is_sent(examined, tls):
     place, found = examined(tls=tls)
@@ -151,6 +155,9 @@ def test_web_ui_in_another_language_is_7_and_names_its_buttons(examined):
     assert "web.labels.download`" in step_of(checkup(place), Layer.WEB_UI).remedy
 
 
+@pytest.mark.fault(
+    "web", "the list of recordings never answers", "the doctor ends by its deadline", exit_code=7, promise="hang", simulated="hang=list"
+)
 def test_list_that_does_not_answer_is_7(examined):
     _, found = examined({"faults": {"web_busy": "-45"}}, api={**API, "kind": "off"})
     assert (found.exit_code, failed(found)) == (7, [Layer.WEB_UI])
@@ -171,6 +178,7 @@ def test_api_alone_is_enough(prepared):
     assert (found.exit_code, found.state("web"), found.state("api")) == (0, "not-configured", "works")
 
 
+@pytest.mark.fault("config", "the configured time zone is not the PBX's", "the doctor says which it seems to be", exit_code=3)
 def test_zone_that_disagrees_with_the_list_is_3(examined):
     _, found = examined(timezone="Asia/Tokyo")
     assert (found.exit_code, failed(found)) == (3, [Layer.CLOCK])
@@ -189,6 +197,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.fault("storage", "the store can't be written", "the doctor says so", exit_code=8, promise="loss")
 def test_read_only_store_is_8_whatever_else_works(prepared, read_only):
     place = prepared()
     rewrite(place, lambda whole: whole.update(store={"url": str(read_only / "recordings"), "min_free_mb": 0}))
@@ -196,6 +205,7 @@ def test_read_only_store_is_8_whatever_else_works(prepared, read_only):
     assert (found.exit_code, failed(found)) == (8, [Layer.STORAGE])
 
 
+@pytest.mark.fault("storage", "the data folder can't be written", "no sign-in is made that could not be noted", exit_code=8, promise="ban")
 def test_read_only_data_dir_is_8_and_no_sign_in_is_made_without_its_budget(prepared, read_only):
     place = prepared()
     rewrite(place, lambda whole: whole.update(data_dir=str(read_only)))

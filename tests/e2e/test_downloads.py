@@ -16,6 +16,14 @@ def check_ledger(place, report):
     assert all(held.get(path) == samples for path, samples in place.archived().items())
 
 
+@pytest.mark.fault(
+    "download",
+    "something else comes than an archive: {instead}",
+    "nothing of it is archived, and the job ends",
+    exit_code=7,
+    promise="success",
+    simulated="archive_instead={instead}",
+)
 @pytest.mark.parametrize("instead", ["html", "json", "empty", "zip", "garbage"])
 @pytest.mark.parametrize("modal", [True, False])
 def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
@@ -25,6 +33,14 @@ def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
     assert place.archived() == {}
 
 
+@pytest.mark.fault(
+    "download",
+    "the archive breaks off at 60 % (`{fault}`)",
+    "every whole recording is kept, the rest comes row by row or by the next run",
+    exit_code=0,
+    promise="loss",
+    simulated="{fault}=0.6",
+)
 @pytest.mark.parametrize("fault", ["archive_cut", "archive_truncated", "archive_stalls"])
 def test_broken_download_keeps_every_whole_recording_and_fetches_the_rest(office, fault):
     place = office(recordings=30, seconds=(2.0, 6.0), faults={fault: "0.6"})
@@ -40,6 +56,9 @@ def test_broken_download_keeps_every_whole_recording_and_fetches_the_rest(office
     assert (report.exit_code, place.all_is_exact()) == (0, True)
 
 
+@pytest.mark.fault(
+    "download", "the connection is cut once", "the download is asked for again in the same job", exit_code=0, simulated="archive_cut=0.6*1"
+)
 def test_download_cut_once_goes_on_by_itself(office):
     place = office(recordings=30, seconds=(2.0, 6.0))
     place.ucm.state.faults.set("archive_cut", 0.6, times=1)
@@ -47,6 +66,14 @@ def test_download_cut_once_goes_on_by_itself(office):
     assert (report.exit_code, report.recordings.new) == (0, 30)
 
 
+@pytest.mark.fault(
+    "download",
+    "a third of the listed recordings is not in the archive",
+    "they come as ticked rows",
+    exit_code=0,
+    promise="gap",
+    simulated="missing_from_archive=0.33",
+)
 def test_listed_recordings_that_the_archive_lacks_are_fetched_by_themselves(office):
     place = office(recordings=30, faults={"missing_from_archive": "0.33"})
     report = place.run()
@@ -55,6 +82,14 @@ def test_listed_recordings_that_the_archive_lacks_are_fetched_by_themselves(offi
     assert report.sources["batch"] + report.sources["row"] == 30 - report.sources["bulk"] > 5
 
 
+@pytest.mark.fault(
+    "download",
+    "what the archive lacks comes in no other way either",
+    "each is a gap by name",
+    promise="gap",
+    simulated="missing_from_archive=0.33, single_instead=html",
+)
+@pytest.mark.fault("web", "Download All shows a toast and no dialogue", "the download is followed all the same", simulated="no_modal")
 def test_listed_recordings_that_no_way_brings_are_gaps_by_name(office):
     place = office(recordings=9, faults={"missing_from_archive": "0.33", "single_instead": "html"})
     place.configure(web={"pack_timeout_seconds": 5, "labels": {"download": []}})
@@ -65,6 +100,13 @@ def test_listed_recordings_that_no_way_brings_are_gaps_by_name(office):
     assert {gap.identity.path for gap in report.gaps} == set(place.held_by_pbx()) - set(place.archived())
 
 
+@pytest.mark.fault(
+    "download",
+    "the archive holds links, devices, climbing and odd paths",
+    "nothing is written outside the store, and every honest recording is archived or a gap",
+    promise="loss",
+    simulated="hostile=dotdot+absolute+symlink+hardlink+device+fifo+duplicate+longname+nonutf8+case+control",
+)
 def test_hostile_members_harm_nothing_and_hide_nothing(office):
     place = office(faults={"hostile": "dotdot+absolute+symlink+hardlink+device+fifo+duplicate+longname+nonutf8+case+control"})
     report = place.run()
@@ -74,6 +116,13 @@ def test_hostile_members_harm_nothing_and_hide_nothing(office):
     assert outside == [place.config]
 
 
+@pytest.mark.fault(
+    "download",
+    "the archive holds as many strange members as honest ones are missing",
+    "what is missing is found by name, not by number",
+    promise="gap",
+    simulated="hostile=duplicate+case+longname+absolute, missing_from_archive=0.33",
+)
 def test_members_too_many_do_not_hide_one_too_few(office):
     place = office(recordings=30, faults={"missing_from_archive": "0.33", "hostile": "duplicate+case+longname+absolute"})
     report = place.run()
@@ -82,6 +131,14 @@ def test_members_too_many_do_not_hide_one_too_few(office):
     assert report.sources["bulk"] < report.recordings.archived
 
 
+@pytest.mark.fault(
+    "audio",
+    "noise instead of speech in the archive, without an API",
+    "it goes to quarantine, and the recording comes as a row",
+    exit_code=0,
+    promise="success",
+    simulated="noise_in_archive=0.2",
+)
 def test_noise_is_quarantined_and_the_recording_fetched_another_way(office):
     place = office(recordings=20, seconds=(2.0, 4.0), faults={"noise_in_archive": "0.2"})
     report = place.run()
@@ -91,6 +148,14 @@ def test_noise_is_quarantined_and_the_recording_fetched_another_way(office):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "audio",
+    "noise instead of speech, whichever way it comes",
+    "quarantine, and a gap `undecodable`",
+    exit_code=3,
+    promise="success",
+    simulated="noise=0.2",
+)
 def test_noise_wherever_it_comes_from_is_a_gap(office):
     place = office(recordings=20, seconds=(2.0, 4.0), single="gsff", faults={"noise": "0.2"})
     report = place.run()
@@ -101,6 +166,13 @@ def test_noise_wherever_it_comes_from_is_a_gap(office):
     assert place.run().recordings.new == 0
 
 
+@pytest.mark.fault(
+    "download",
+    "the PBX can't pack its recordings",
+    "the job ends; from the next on they come row by row",
+    exit_code=7,
+    simulated="pack_fails=-9",
+)
 def test_pack_that_fails_ends_in_7_and_from_then_on_goes_by_rows(office):
     place = office(recordings=4, faults={"pack_fails": "-9"})
     assert place.run().error["kind"] == "PackFailed"
@@ -108,12 +180,18 @@ def test_pack_that_fails_ends_in_7_and_from_then_on_goes_by_rows(office):
     assert (report.exit_code, report.sources["row"], place.all_is_exact()) == (0, 4, True)
 
 
+@pytest.mark.fault(
+    "download", "packing never ends", "the job ends by its deadline", exit_code=7, promise="hang", simulated="pack_never_ends"
+)
 def test_pack_that_never_ends_ends_by_its_deadline(office):
     place = office(faults={"pack_never_ends": ""})
     place.configure(web={"pack_timeout_seconds": 3})
     assert place.run().error["kind"] == "PackFailed"
 
 
+@pytest.mark.fault(
+    "web", "the web UI says that it is busy (-51)", "it is asked again after the time it wants", exit_code=0, simulated="web_busy=-51*2"
+)
 def test_busy_pbx_is_given_the_time_it_asks_for(office, monkeypatch):
     from scraper.webui import wire
 
@@ -123,6 +201,14 @@ def test_busy_pbx_is_given_the_time_it_asks_for(office, monkeypatch):
     assert place.run().exit_code == 0
 
 
+@pytest.mark.fault(
+    "cdr",
+    "the list says more than it shows, and no API knows",
+    "what should exist is unknown; the job is not complete",
+    exit_code=3,
+    promise="success",
+    simulated="listing_total=3",
+)
 def test_list_that_says_more_than_it_shows_is_never_complete(office):
     report = office(faults={"listing_total": "3"}).run()
     assert (report.exit_code, report.recordings.expected) == (3, None)

@@ -97,6 +97,13 @@ def test_a_scheduler_shows_what_workers_do_and_nothing_stays_on_their_machines(f
     assert not [path for number in (2, 3) for path in (fleet.folder / f"machine{number}").rglob("*") if path.is_file()]
 
 
+@pytest.mark.fault(
+    "fleet",
+    "a worker is killed in the middle of a job",
+    "another takes the job; nothing lost, nothing doubled",
+    promise="loss",
+    simulated="hang=api",
+)
 def test_a_worker_that_dies_in_the_middle_loses_nothing_and_doubles_nothing(fleet: Fleet) -> None:
     first = fleet.worker()
     (task,) = ask(fleet, "one")
@@ -110,6 +117,7 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing_and_doubles_nothing(flee
     second.leaves()
 
 
+@pytest.mark.fault("fleet", "a worker is asked to leave", "it gives back what it has not done", promise="loss")
 def test_a_worker_that_leaves_gives_back_what_it_has_not_done(fleet: Fleet) -> None:
     first = fleet.worker(1)
     stopped, waiting = ask(fleet, "one", "two")
@@ -138,6 +146,7 @@ def test_a_second_signal_ends_a_workers_jobs_at_once_and_another_goes_on(fleet: 
     second.leaves()
 
 
+@pytest.mark.fault("fleet", "the database goes away and comes back", "workers wait for it and go on", promise="loss")
 def test_workers_outlive_their_database(tmp_path: Path) -> None:
     server = PostgresServer()
     server.start()
@@ -158,6 +167,7 @@ def test_workers_outlive_their_database(tmp_path: Path) -> None:
         server.remove()
 
 
+@pytest.mark.fault("fleet", "two schedulers", "one leads; the other takes over once it is gone", promise="silence")
 def test_of_two_schedulers_one_leads_until_it_is_gone(fleet: Fleet) -> None:
     first, _ = fleet.scheduler()
     first.waits_for("Leading")
@@ -169,6 +179,7 @@ def test_of_two_schedulers_one_leads_until_it_is_gone(fleet: Fleet) -> None:
     second.leaves()
 
 
+@pytest.mark.fault("fleet", "a worker can't join (“{words}”)", "it ends and says why", exit_code="code")
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [

@@ -23,6 +23,13 @@ def wait_until(condition, seconds=60.0):
 # --- lists ---
 
 
+@pytest.mark.fault(
+    "cdr",
+    "the list says more than it shows, the API knows better",
+    "all arrive, and the report says so",
+    promise="gap",
+    simulated="listing_total=3",
+)
 def test_list_that_says_more_than_it_shows_is_noted_and_call_records_count(branch):
     place = branch(recordings=12, faults={"listing_total": "3"})
     report = place.run()
@@ -32,6 +39,14 @@ def test_list_that_says_more_than_it_shows_is_noted_and_call_records_count(branc
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "cdr",
+    "the list is suddenly empty",
+    "safety stop, nothing is concluded; after a deletion on purpose `reconcile` goes on",
+    exit_code=10,
+    promise="gap",
+    simulated="listing_empty",
+)
 @pytest.mark.parametrize("api", [True, False], ids=["api", "web-only"])
 def test_list_that_is_suddenly_empty_stops_the_job_before_it_changes_anything(branch, office, api):
     place = branch(recordings=32) if api else office(recordings=32, today=None)
@@ -55,6 +70,14 @@ def test_list_that_is_suddenly_empty_stops_the_job_before_it_changes_anything(br
 # --- copies ---
 
 
+@pytest.mark.fault(
+    "audio",
+    "a quarter of the recordings is cut short in the archive",
+    "whole ones are fetched another way, the short ones kept beside",
+    exit_code=0,
+    promise="success",
+    simulated="short_in_archive=0.25",
+)
 def test_copies_too_short_in_the_archive_give_way_to_whole_ones(branch):
     place = branch(recordings=16, seconds=(8.0, 12.0), faults={"short_in_archive": "0.25"})
     report = place.run()
@@ -67,6 +90,14 @@ def test_copies_too_short_in_the_archive_give_way_to_whole_ones(branch):
     assert (place.run().exit_code, place.moved_since(mark)) == (0, [])
 
 
+@pytest.mark.fault(
+    "audio",
+    "some recordings are shorter than their calls wherever they come from",
+    "asked for once more, kept and noted",
+    exit_code=0,
+    promise="success",
+    simulated="short=0.17",
+)
 def test_copies_that_are_short_everywhere_are_asked_for_once_more_and_kept(branch):
     place = branch(recordings=12, seconds=(8.0, 12.0), faults={"short": "0.17"})
     report = place.run()
@@ -77,6 +108,14 @@ def test_copies_that_are_short_everywhere_are_asked_for_once_more_and_kept(branc
     assert (place.run().exit_code, place.moved_since(mark)) == (0, [])
 
 
+@pytest.mark.fault(
+    "audio",
+    "noise instead of speech in the archive, with an API",
+    "it goes to quarantine, and the recording comes over recapi",
+    exit_code=0,
+    promise="success",
+    simulated="noise_in_archive=0.25",
+)
 def test_noise_in_the_archive_is_quarantined_and_fetched_elsewhere(branch):
     place = branch(recordings=16, seconds=(2.0, 4.0), faults={"noise_in_archive": "0.25"})
     report = place.run()
@@ -89,6 +128,14 @@ def test_noise_in_the_archive_is_quarantined_and_fetched_elsewhere(branch):
 # --- recapi ---
 
 
+@pytest.mark.fault(
+    "api",
+    "recapi sends something else: {instead}",
+    "nothing of it is archived; the rows bring the recordings",
+    exit_code=0,
+    promise="success",
+    simulated="recapi_instead={instead}",
+)
 @pytest.mark.parametrize("instead", ["html", "json", "empty", "half", "other"])
 def test_recapi_that_sends_something_else_leaves_it_to_the_rows(branch, instead):
     place = branch(recordings=12, faults={"missing_from_archive": "0.25", "recapi_instead": instead})
@@ -99,6 +146,7 @@ def test_recapi_that_sends_something_else_leaves_it_to_the_rows(branch, instead)
     assert not [path for path in (place.folder / "data").rglob("quarantine/*/*") if path.suffix == ".wav"] or instead == "half"
 
 
+@pytest.mark.fault("api", "recapi sends a tar with the recording in it", "it is unpacked", exit_code=0, simulated="recapi_instead=tar")
 def test_recapi_that_sends_a_tar_is_unpacked(branch):
     place = branch(recordings=12, faults={"missing_from_archive": "0.25", "recapi_instead": "tar"})
     report = place.run()
@@ -106,6 +154,14 @@ def test_recapi_that_sends_a_tar_is_unpacked(branch):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "api",
+    "recapi sends something else and there is no other way: {fault}",
+    "nothing of it is archived, each recording is a gap; later all arrive",
+    exit_code=3,
+    promise="success",
+    simulated="recapi_instead={fault}",
+)
 @pytest.mark.parametrize(("fault", "reasons"), [("html", {"throttled"}), ("json", {"unreachable"}), ("half", {"corrupt", "too-short"})])
 def test_api_alone_that_sends_nonsense_archives_nothing_of_it_and_says_why(branch, fault, reasons):
     place = branch(recordings=5, seconds=(2.0, 4.0), faults={"recapi_instead": fault})
@@ -124,6 +180,13 @@ def test_api_alone_that_sends_nonsense_archives_nothing_of_it_and_says_why(branc
 # --- rows ---
 
 
+@pytest.mark.fault(
+    "download",
+    "a single download yields something else at first: {instead}",
+    "it comes in this run, or is a gap that the next run closes",
+    promise="success",
+    simulated="single_instead={instead}",
+)
 @pytest.mark.parametrize("instead", ["html*2", "json*1", "empty*1"])
 def test_row_that_yields_something_else_at_first_comes_in_this_run_or_the_next(office, instead):
     place = office(recordings=12, today=None, faults={"missing_from_archive": "0.17", "single_instead": instead})
@@ -141,6 +204,13 @@ def test_row_that_yields_something_else_at_first_comes_in_this_run_or_the_next(o
 # --- stopped and killed on the ladder ---
 
 
+@pytest.mark.fault(
+    "process",
+    "SIGTERM while gaps are fetched one by one",
+    "what is in hand is finished; the next run completes",
+    exit_code=3,
+    promise="loss",
+)
 def test_sigterm_on_the_ladder_stops_and_the_next_run_completes(branch):
     place = branch(recordings=40, faults={"missing_from_archive": "0.6"})
     process = place.command("run", "--json")
@@ -158,6 +228,13 @@ def test_sigterm_on_the_ladder_stops_and_the_next_run_completes(branch):
     assert place.sign_ins("web") == 1
 
 
+@pytest.mark.fault(
+    "process",
+    "SIGKILL at random moments while packing and fetching",
+    "all that is archived is whole and there once; the next run completes",
+    exit_code=0,
+    promise="loss",
+)
 def test_sigkill_at_any_moment_loses_and_doubles_nothing(branch):
     place = branch(recordings=40, faults={"missing_from_archive": "0.6"})
     rng = random.Random(3)

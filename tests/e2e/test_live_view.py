@@ -91,6 +91,7 @@ def test_view_that_ends_without_a_sign_in_keeps_the_session_that_was_there(offic
     assert len(place.ucm.state.sign_ins) == 1
 
 
+@pytest.mark.fault("sign-in", "a person mistypes the password again and again", "they are stopped before the last attempt", promise="ban")
 def test_refused_person_is_warned_and_stopped_before_the_last_attempt_unless_they_risk_it(office):
     place, seen = office(), []
 
@@ -132,6 +133,7 @@ def test_configured_password_that_a_person_was_refused_with_is_not_tried_by_jobs
     assert len(place.ucm.state.sign_ins) == 1
 
 
+@pytest.mark.fault("sign-in", "a person meets a ban", "the view ends", promise="ban", simulated="lockout=ban")
 def test_ban_ends_the_view(office):
     place = office(faults={"lockout": "ban"})
     outcome, _ = sign_in(place, VIEW, react=once(FILL, ENTER))

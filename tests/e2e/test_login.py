@@ -55,6 +55,9 @@ def test_session_that_still_lives_is_no_sign_in_by_hand(office):
     assert [each.ok for each in place.ucm.state.sign_ins] == [True, True]
 
 
+@pytest.mark.fault(
+    "sign-in", "nobody comes to sign in by hand", "`login` ends by its deadline and frees no budget", exit_code=5, promise="ban"
+)
 @pytest.mark.browser
 def test_nobody_at_the_page_ends_in_5_and_frees_no_budget(office, monkeypatch):
     monkeypatch.setattr(login, "PERSON_SECONDS", 4.0)

@@ -41,6 +41,9 @@ def test_recordings_made_between_two_runs_are_new_in_the_second(office):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "audio", "the PBX removes a recording that is archived", "it stays archived, and the job is complete", exit_code=0, promise="loss"
+)
 def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
     place = office()
     place.run()
@@ -49,6 +52,20 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
     assert (report.exit_code, report.recordings.expected, report.recordings.archived) == (0, 12, 12)
 
 
+@pytest.mark.fault(
+    "web", "buttons, dialogue, archive and audio as other firmware has them (seventeen builds)", "every recording arrives", exit_code=0
+)
+@pytest.mark.fault(
+    "web",
+    "the buttons for deleting and for downloading have changed places",
+    "every recording arrives, nothing is deleted",
+    exit_code=0,
+    promise="reading",
+    simulated="delete_moved",
+)
+@pytest.mark.fault("web", "banner, toast and Apply Changes lie over the page", "every recording arrives", exit_code=0, simulated="overlay")
+@pytest.mark.fault("web", "the buttons have older firmware's labels", "every recording arrives", exit_code=0, simulated="labels=old")
+@pytest.mark.fault("download", "the archive is a tar under the name .tgz", "every recording arrives", exit_code=0, simulated="plain_tar")
 @pytest.mark.parametrize(
     "build",
     [
@@ -80,6 +97,13 @@ def test_every_build_of_the_web_ui_gives_every_recording(office, build):
         assert place.all_is_exact()
 
 
+@pytest.mark.fault(
+    "web",
+    "the web UI is in another language",
+    "the job ends and names the buttons it saw; with their labels configured it works",
+    exit_code=7,
+    simulated="language=de",
+)
 def test_other_language_works_once_its_label_is_configured(office):
     place = office(language="de")
     assert place.run().exit_code == 7
@@ -92,6 +116,7 @@ def test_pbx_without_recordings_is_complete(office):
     assert (report.exit_code, report.recordings.expected) == (0, 0)
 
 
+@pytest.mark.fault("sign-in", "the PBX ended the kept session", "one more sign-in", exit_code=0)
 def test_session_that_the_pbx_ended_costs_one_more_sign_in_and_nothing_else(office):
     place = office()
     place.run()
@@ -100,6 +125,9 @@ def test_session_that_the_pbx_ended_costs_one_more_sign_in_and_nothing_else(offi
     assert len(place.ucm.state.sign_ins) == 2
 
 
+@pytest.mark.fault(
+    "sign-in", "the session ends as the download begins", "one more sign-in", exit_code=0, simulated="session_ends_before_download=*1"
+)
 @pytest.mark.parametrize("modal", [True, False])
 def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(office, modal):
     place = office(modal=modal)
@@ -109,13 +137,29 @@ def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(offi
     assert len(place.ucm.state.sign_ins) == 2
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "the session ends while the list is read, and says so by -5 as older firmware does",
+    "one more sign-in",
+    exit_code=0,
+    simulated="session_ends_after=5, session_status=-5",
+)
 def test_session_that_ends_while_the_list_is_read_costs_one_more_sign_in(office):
     place = office(recordings=30)
     place.ucm.state.faults.set("session_ends_after", 5)
+    place.ucm.state.faults.set("session_status", -5)
     report = place.run()
     assert (report.exit_code, report.recordings.expected) == (0, 30)
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "every session ends before its download",
+    "the job ends after two sign-ins",
+    exit_code=7,
+    promise="ban",
+    simulated="session_ends_before_download",
+)
 def test_session_that_ends_before_every_download_ends_the_job_after_two_sign_ins(office):
     place = office(faults={"session_ends_before_download": ""})
     report = place.run()
@@ -123,6 +167,13 @@ def test_session_that_ends_before_every_download_ends_the_job_after_two_sign_ins
     assert len(place.ucm.state.sign_ins) == 2
 
 
+@pytest.mark.fault(
+    "web",
+    "the delete buttons stand where the download buttons were, under a banner",
+    "only reading actions arrive",
+    promise="reading",
+    simulated="delete_moved, overlay",
+)
 def test_nothing_but_reading_reaches_the_pbx(office):
     place = office(faults={"delete_moved": ""}, overlay=True)
     place.run()
@@ -155,6 +206,9 @@ def test_command_prints_the_documented_report_and_nothing_else(office):
     assert "Signed in" in log
 
 
+@pytest.mark.fault(
+    "config", "a job logs all that it can", "no password, cookie or number in the log, no password in the catalog", promise="secret"
+)
 def test_log_and_catalog_hold_no_secret_and_the_log_no_phone_number(office):
     place = office()
     _, _, log = place.finish(place.command("-v", "-v", "run", "--json"))

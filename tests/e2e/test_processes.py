@@ -36,6 +36,14 @@ def browsers_of(place):
     return [process for process in found if "chrom" in process.name()]
 
 
+@pytest.mark.fault(
+    "process",
+    "SIGTERM while the archive downloads",
+    "whole recordings are kept, and the report says stopped",
+    exit_code=3,
+    promise="loss",
+    simulated="archive_slow=200000",
+)
 def test_sigterm_while_downloading_ends_in_3_with_everything_consistent(office):
     place = office(recordings=60, seconds=(2.0, 4.0), faults={"archive_slow": "200000"})
     process = place.command("run", "--json")
@@ -50,6 +58,7 @@ def test_sigterm_while_downloading_ends_in_3_with_everything_consistent(office):
     assert place.all_is_exact()
 
 
+@pytest.mark.fault("process", "SIGTERM while the PBX packs", "it ends at once", exit_code=3, promise="hang")
 def test_sigterm_while_packing_ends_at_once(office):
     place = office(pack_seconds=60.0)
     process = place.command("run", "--json")
@@ -61,6 +70,13 @@ def test_sigterm_while_packing_ends_at_once(office):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.fault(
+    "process",
+    "SIGKILL at a random moment of a job",
+    "nothing lost, nothing doubled, no browser left; the next run completes",
+    exit_code=0,
+    promise="loss",
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_sigkill_at_any_moment_loses_and_doubles_nothing_and_leaves_no_browser(office, seed):
     place = office(recordings=40, seconds=(1.0, 3.0), faults={"archive_slow": "400000"})
@@ -77,6 +93,7 @@ def test_sigkill_at_any_moment_loses_and_doubles_nothing_and_leaves_no_browser(o
     assert not [path for path in (place.store.parent / ".incoming").rglob("*") if path.is_file()]
 
 
+@pytest.mark.fault("process", "the browser is killed", "the job ends at once", exit_code=7, promise="hang")
 def test_browser_killed_while_packing_ends_the_job_at_once_in_7(office):
     place = office(pack_seconds=60.0)
     process = place.command("run", "--json")
@@ -89,6 +106,7 @@ def test_browser_killed_while_packing_ends_the_job_at_once_in_7(office):
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.fault("config", "a configuration that no job can work with", "it ends before anything is asked", exit_code=2)
 def test_configuration_that_a_job_refuses_ends_in_2(office):
     place = office()
     place.config.write_text(place.config.read_text().replace("min_free_mb: 1", "url: s3://bucket/recordings"))
@@ -96,6 +114,7 @@ def test_configuration_that_a_job_refuses_ends_in_2(office):
     assert (code, report["exit_code"]) == (2, 2)
 
 
+@pytest.mark.fault("process", "a second job on the same UCM", "it ends and names the first", exit_code=9, promise="apart")
 def test_second_job_on_the_same_ucm_ends_in_9(office):
     place = office(pack_seconds=5.0)
     first = place.command("run", "--json")

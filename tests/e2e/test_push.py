@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from scraper.catalog import Catalog
@@ -74,6 +75,13 @@ def serve_while(office: Office, work: Callable[[str, Service], None]) -> None:
         asyncio.run(run(catalog, door))
 
 
+@pytest.mark.fault(
+    "push",
+    "the PBX writes a recording some seconds after it pushed its call",
+    "it is asked for again until it is whole",
+    promise="success",
+    simulated="written_late=2",
+)
 def test_a_pushed_recording_is_archived_whole_without_a_browser_though_the_pbx_writes_it_late(branch: Callable[..., Office]) -> None:
     office = branch(recordings=0, unanswered_calls=0, gsff="none", faults={"written_late": "2"})
     listen(office)
@@ -98,6 +106,9 @@ def test_a_pushed_recording_is_archived_whole_without_a_browser_though_the_pbx_w
         assert len(list(catalog.calls("office"))) == sum(len(call.legs) for call in calls(office.ucm.state))
 
 
+@pytest.mark.fault(
+    "push", "a pushed recording stays away", "no gap before a run has looked for it", promise="gap", simulated="gone_but_listed=1"
+)
 def test_a_pushed_recording_that_stays_away_is_no_gap_before_a_run_looked_for_it(branch: Callable[..., Office]) -> None:
     office = branch(recordings=1, unanswered_calls=0)
     office.ucm.state.faults.set("gone_but_listed", 1.0)
@@ -132,6 +143,7 @@ def service_of(office: Office) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 stream.close()
 
 
+@pytest.mark.fault("push", "a flood of pushes, and a kill", "no push that was answered 200 is lost", promise="loss")
 def test_a_flood_and_a_kill_lose_no_push_that_was_answered_200(branch: Callable[..., Office]) -> None:
     office = branch(recordings=0, unanswered_calls=0, gsff="none")
     listen(office)

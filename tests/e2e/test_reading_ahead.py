@@ -43,6 +43,7 @@ def held(office, monkeypatch):
     return make
 
 
+@pytest.mark.fault("download", "the archive comes slowly", "lists and call records are read meanwhile", simulated="archive_slow")
 @pytest.mark.parametrize("paths", ["month", "none"])
 def test_lists_and_calls_are_read_while_the_first_archive_downloads(held, paths):
     place, waited = held(archive_paths=paths, queue_recordings=3)
@@ -57,6 +58,7 @@ def test_lists_and_calls_are_read_while_the_first_archive_downloads(held, paths)
     assert ("listFile", "meetme_recording", None) not in asked[table:]
 
 
+@pytest.mark.fault("web", "a second tab shows the sign-in form", "lists are read afterwards, in the first", promise="ban")
 def test_second_tab_that_shows_the_sign_in_form_costs_nothing_but_its_time(office, monkeypatch):
     async def fails(self):
         raise SessionEnded
@@ -69,6 +71,7 @@ def test_second_tab_that_shows_the_sign_in_form_costs_nothing_but_its_time(offic
     assert (place.sign_ins("web"), place.ucm.state.count("reloadCDRRecordFile")) == (1, 1)
 
 
+@pytest.mark.fault("web", "the PBX is too busy for a second tab", "lists are read afterwards", promise="hang", simulated="web_busy=-45")
 def test_pbx_too_busy_for_a_second_tab_is_asked_again_afterwards(office):
     place = office(recordings=30, seconds=(4.0, 6.0), queue_recordings=3)
     place.ucm.state.faults.set("archive_slow", "1000000")

@@ -50,6 +50,28 @@ def calls_per_second(place):
 # --- a third of the recordings is left out of the archive ---
 
 
+@pytest.mark.fault(
+    "api",
+    "a third is missing from the archive (ten kinds of PBX)",
+    "recapi brings each, asked for no faster than it may",
+    exit_code=0,
+    promise="gap",
+    simulated="missing_from_archive=0.33",
+)
+@pytest.mark.fault(
+    "api", "the API's cookie dies every five calls", "it is renewed", exit_code=0, promise="ban", simulated="cookie_dies_every=5"
+)
+@pytest.mark.fault(
+    "api", "the API says that it is busy (-45, -46, -57)", "it is given the time it asks for", exit_code=0, simulated="api_busy=-45*2"
+)
+@pytest.mark.fault(
+    "cdr",
+    "cdrapi repeats its first page for ever",
+    "it is noticed, and the calls are read in smaller windows",
+    exit_code=0,
+    promise="hang",
+    simulated="pages_repeat",
+)
 @pytest.mark.parametrize("pbx", PBXES.values(), ids=PBXES.keys())
 def test_what_the_archive_lacks_is_fetched_from_every_pbx(branch, pbx):
     place = branch(recordings=18, queue_recordings=4, meetme_recordings=3, **pbx)
@@ -73,6 +95,14 @@ def test_what_the_archive_lacks_is_fetched_from_every_pbx(branch, pbx):
 # --- what is gone ---
 
 
+@pytest.mark.fault(
+    "audio",
+    "a tenth of the recordings is gone (`{fault}`)",
+    "a gap until the PBX has said so twice, hours apart; then counted as gone, and the run is complete",
+    exit_code=3,
+    promise="gap",
+    simulated="{fault}=0.1",
+)
 @pytest.mark.parametrize("fault", ["gone", "gone_but_listed"])
 def test_what_is_gone_is_a_gap_until_the_pbx_has_said_so_twice_hours_apart(branch, fault):
     place = branch(recordings=20)
@@ -96,6 +126,7 @@ def test_what_is_gone_is_a_gap_until_the_pbx_has_said_so_twice_hours_apart(branc
     assert (place.run().exit_code, place.moved_since(mark)) == (0, [])
 
 
+@pytest.mark.fault("audio", "a recording comes back after it was gone", "it is fetched", exit_code=0, promise="gap", simulated="gone=0.1")
 def test_what_is_listed_again_after_it_was_gone_is_fetched(branch):
     place = branch(recordings=12, faults={"gone": "0.1"})
     assert place.run().exit_code == 3

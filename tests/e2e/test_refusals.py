@@ -11,6 +11,7 @@ from scraper.simulator import Simulator
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.fault("tls", "the PBX's key is not the pinned one", "nothing is asked of it", exit_code=6, promise="tls")
 def test_wrong_pin_ends_in_6_before_any_page_is_opened(office):
     place = office()
     place.configure(tls={"pin": "sha256//" + "A" * 43 + "="})
@@ -19,6 +20,9 @@ def test_wrong_pin_ends_in_6_before_any_page_is_opened(office):
     assert place.ucm.state.actions == []
 
 
+@pytest.mark.fault(
+    "tls", "a self-signed certificate and no pin", "nothing is asked of it; the message names the pin", exit_code=6, promise="tls"
+)
 def test_self_signed_certificate_without_pin_ends_in_6_and_names_the_pin(office):
     place = office()
     place.configure(tls={"pin": None})
@@ -36,6 +40,9 @@ def test_ca_file_lets_the_browser_in_as_well(office, tmp_path):
     assert (report.exit_code, report.error) == (0, None)
 
 
+@pytest.mark.fault(
+    "tls", "another server answers between the handshake and the first page", "the browser refuses it", exit_code=6, promise="tls"
+)
 def test_browser_does_not_trust_another_key_than_the_proved_one(office, monkeypatch):
     """Whoever takes the PBX's place between the handshake and the first page."""
     place = office()
@@ -51,6 +58,9 @@ def test_browser_does_not_trust_another_key_than_the_proved_one(office, monkeypa
         assert impostor.state.actions == []
 
 
+@pytest.mark.fault(
+    "sign-in", "a CAPTCHA at the sign-in page", "no attempt is made; a person is asked for", exit_code=5, promise="ban", simulated="captcha"
+)
 def test_captcha_ends_in_5_without_a_sign_in_attempt(office):
     place = office(faults={"captcha": ""})
     report = place.run()
@@ -59,6 +69,7 @@ def test_captcha_ends_in_5_without_a_sign_in_attempt(office):
     assert (place.folder / "data" / "failures").exists()
 
 
+@pytest.mark.fault("sign-in", "a CAPTCHA appears while a session is kept", "the session serves on", exit_code=0, simulated="captcha")
 def test_captcha_that_appears_later_does_not_matter_to_a_kept_session(office):
     place = office()
     place.run()
@@ -66,6 +77,9 @@ def test_captcha_that_appears_later_does_not_matter_to_a_kept_session(office):
     assert place.run().exit_code == 0
 
 
+@pytest.mark.fault(
+    "sign-in", "the web password is refused", "ten runs send it once; a corrected one works at once", exit_code=4, promise="ban"
+)
 def test_wrong_password_ends_in_4_and_ten_runs_send_it_once(office):
     place = office()
     place.configure(web={"password": "wrong"})
@@ -77,6 +91,9 @@ def test_wrong_password_ends_in_4_and_ten_runs_send_it_once(office):
     assert place.run().exit_code == 0
 
 
+@pytest.mark.fault(
+    "sign-in", "this address is banned", "no attempt until the ban is over", exit_code=4, promise="ban", simulated="lockout=ban"
+)
 def test_lockout_ends_in_4_and_is_waited_for(office):
     place = office(faults={"lockout": "ban"})
     assert place.run().error["kind"] == "LockedOut"
@@ -84,6 +101,14 @@ def test_lockout_ends_in_4_and_is_waited_for(office):
     assert (place.run().exit_code, len(place.ucm.state.sign_ins)) == (4, attempts)
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "after the password comes another step ({step})",
+    "a person is asked for, and no second code is sent out",
+    exit_code=5,
+    promise="ban",
+    simulated="login_extra={step}",
+)
 @pytest.mark.parametrize("step", ["otp", "change_password"])
 def test_second_step_after_the_password_ends_in_5(office, step):
     place = office(faults={"login_extra": step})
@@ -92,11 +117,13 @@ def test_second_step_after_the_password_ends_in_5(office, step):
     assert (place.run().exit_code, len(place.ucm.state.sign_ins)) == (5, 1)  # nobody is sent another code
 
 
+@pytest.mark.fault("tls", "every request answers 503", "the job ends; the next tries again", exit_code=6, simulated="unavailable")
 def test_503_ends_in_6(office):
     report = office(faults={"unavailable": ""}).run()
     assert (report.exit_code, report.error["kind"]) == (6, "ServerError")
 
 
+@pytest.mark.fault("tls", "nobody listens at the address", "the job ends; the next tries again", exit_code=6)
 def test_pbx_that_is_switched_off_ends_in_6(office):
     place = office()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -106,6 +133,9 @@ def test_pbx_that_is_switched_off_ends_in_6(office):
     assert (report.exit_code, report.error["kind"]) == (6, "NetworkError")
 
 
+@pytest.mark.fault(
+    "tls", "connections are accepted and never answered", "the job ends by its deadline", exit_code=6, promise="hang", simulated="hang=all"
+)
 def test_pbx_that_accepts_and_never_answers_ends_in_6_by_the_deadline(office):
     place = office()
     place.ucm.state.faults.set("hang", "all")
@@ -114,6 +144,14 @@ def test_pbx_that_accepts_and_never_answers_ends_in_6_by_the_deadline(office):
     assert report.seconds["total"] < 60
 
 
+@pytest.mark.fault(
+    "web",
+    "the page comes, its answers never do",
+    "the job ends with a masked screenshot",
+    exit_code=7,
+    promise="hang",
+    simulated="hang=cgi",
+)
 def test_page_that_serves_no_sign_in_form_ends_in_7_with_a_masked_screenshot(office):
     place = office(faults={"hang": "cgi"})
     report = place.run()

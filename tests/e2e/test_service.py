@@ -122,6 +122,13 @@ def test_first_run_starts_by_itself_and_leaves_no_process_and_no_file(serve):
     assert service.stop() == 0
 
 
+@pytest.mark.fault(
+    "service",
+    "SIGTERM to the service while a job works",
+    "the recording in hand is finished; the next start makes up for the run",
+    exit_code=0,
+    promise="loss",
+)
 def test_sigterm_finishes_the_recording_in_hand_and_ends_in_0_and_the_next_start_makes_up_for_it(serve, office):
     service = serve(slow_office(office))
     wait_until(lambda: any(service.place.store.rglob("*.wav")))
@@ -136,6 +143,7 @@ def test_sigterm_finishes_the_recording_in_hand_and_ends_in_0_and_the_next_start
     assert service.lines("run-missed")
 
 
+@pytest.mark.fault("service", "a second signal", "all ends at once", promise="hang")
 def test_second_signal_ends_all_at_once(serve, office):
     service = serve(office(pack_seconds=60.0), limits={"stop_seconds": 300})
     wait_until(lambda: service.place.ucm.state.count("packFile"))
@@ -149,6 +157,7 @@ def test_second_signal_ends_all_at_once(serve, office):
     assert (service.processes(), service.leftovers()) == ([], [])
 
 
+@pytest.mark.fault("service", "SIGKILL to the service", "its jobs end with it, and the next start cleans up", promise="apart")
 def test_killed_service_takes_its_jobs_along_and_the_next_one_cleans_up(serve, office):
     service = serve(slow_office(office))
     wait_until(lambda: is_downloading(service.place))
@@ -165,6 +174,7 @@ def test_killed_service_takes_its_jobs_along_and_the_next_one_cleans_up(serve, o
     wait_until(lambda: not service.processes() and not service.leftovers())
 
 
+@pytest.mark.fault("service", "a second service on the same data folder", "it ends and names the first", exit_code=9, promise="apart")
 def test_second_service_on_the_same_data_dir_ends_in_9_and_names_the_first(serve):
     service = serve()
     wait_until(lambda: service.lines("service-started"))
@@ -174,6 +184,7 @@ def test_second_service_on_the_same_data_dir_ends_in_9_and_names_the_first(serve
     assert f"pid {service.process.pid}" in second.stderr
 
 
+@pytest.mark.fault("service", "a scheduled run meets a job of the command line", "it waits", promise="apart")
 def test_scheduled_run_waits_for_a_job_of_the_command_line(serve, office):
     place = office(pack_seconds=6.0)
     by_hand = place.command("run", "--json")
@@ -184,6 +195,7 @@ def test_scheduled_run_waits_for_a_job_of_the_command_line(serve, office):
     wait_until(lambda: service.runs() == [("complete", 0)])
 
 
+@pytest.mark.fault("service", "the disk is full", "the run fails, the service lives on", promise="silence")
 def test_full_disk_fails_the_run_and_the_service_lives_on(serve, office):
     place = office()
     place.config.write_text(place.config.read_text().replace("min_free_mb: 1", "min_free_mb: 100000000"))
@@ -206,6 +218,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.fault("storage", "the disk fills under several UCMs at once", "their runs fail; all comes once there is room", promise="loss")
 def test_disk_that_fills_under_several_ucms_fails_their_runs_only_and_all_comes_once_there_is_room(serve, branch, small_disk):
     (disk, grow), names = small_disk, ("office", "annex", "barn")
     places = {name: branch(recordings=4, seconds=(60.0, 80.0)) for name in names}
@@ -235,6 +248,7 @@ def test_disk_that_fills_under_several_ucms_fails_their_runs_only_and_all_comes_
     assert service.stop() == 0
 
 
+@pytest.mark.fault("service", "a browser outlives its killed job", "it is ended", promise="hang")
 def test_browser_that_outlives_its_killed_job_is_ended(serve, office):
     service = serve(office(pack_seconds=60.0))
     wait_until(lambda: service.place.ucm.state.count("packFile"))

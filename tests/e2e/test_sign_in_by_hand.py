@@ -113,6 +113,12 @@ def in_catalog(place, query: str) -> list[tuple]:
         return catalog.execute(query).fetchall()
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "the CAPTCHA shows pictures",
+    "a person solves it on the admin page; the next runs need nobody",
+    simulated="captcha, captcha_pictures",
+)
 def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobody(office, serving):
     place = office(faults={"captcha": "", "captcha_pictures": ""})
     assert [place.run().exit_code for _ in range(3)] == [5, 5, 5]
@@ -147,6 +153,7 @@ def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobod
     assert WEB_PASSWORD not in (place.folder / "serve.log").read_text()
 
 
+@pytest.mark.fault("sign-in", "the CAPTCHA shows a slider", "a person drags it on the admin page", simulated="captcha, captcha_slider")
 @pytest.mark.parametrize("device", ["phone", "desk"])
 def test_slider_is_dragged(office, serving, device):
     place = office(recordings=1, faults={"captcha": "", "captcha_slider": ""})
@@ -169,6 +176,13 @@ def test_slider_is_dragged(office, serving, device):
     assert [attempt.ok for attempt in place.ucm.state.sign_ins] == [True]
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "a code is asked for",
+    "a person types it on the admin page, and nothing typed is left anywhere",
+    promise="secret",
+    simulated="login_extra=otp",
+)
 def test_second_factor_is_typed_at_a_desk_and_nothing_typed_is_left_anywhere(office, serving):
     place = office(faults={"login_extra": "otp"})
     place.configure(web={"password": None})

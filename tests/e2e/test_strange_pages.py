@@ -47,6 +47,9 @@ def website():
         server.server_close()
 
 
+@pytest.mark.fault(
+    "web", "something else than a UCM answers: {page}", "the job ends with a screenshot and what was asked", exit_code=7, promise="hang"
+)
 @pytest.mark.parametrize("page", PAGES, ids=lambda name: name.replace(" ", "-"))
 def test_page_that_is_no_ucm_ends_in_7_with_evidence(office, website, page):
     place = office()

@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.fault("storage", "stored files are deleted or changed", "`verify` notes it, the next run fetches them again", promise="loss")
 def test_a_run_puts_back_what_verify_found_missing_or_changed(office):
     place = office()
     assert place.run().exit_code == 0

@@ -168,6 +168,7 @@ def test_a_cut_in_the_gzip_trailer_is_not_complete(make: Any, many: Any) -> None
         assert not archive.complete
 
 
+@pytest.mark.fault("download", "the archive's checksum is wrong", "damage is told, and its recordings are doubted", promise="success")
 def test_a_wrong_checksum_is_damage(make: Any, many: Any) -> None:
     data = bytearray(make.tgz(many))
     data[-8] ^= 1
@@ -316,6 +317,7 @@ def test_ten_thousand_tiny_members_take_seconds_at_most(make: Any) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.fault("download", "the archive is a bomb", "reading stops by ratio and size", promise="hang")
 def test_a_bomb_is_stopped_by_its_ratio_and_by_its_size(make: Any) -> None:
     data = make.tgz([make.member("a.wav", bytes(8 << 20))])
     for limits in ({"ratio": 100, "ratio_from": 1 << 20}, {"unpacked_bytes": 1 << 20}):

@@ -39,6 +39,7 @@ def succeed(budget, password):
         attempt.accepted()
 
 
+@pytest.mark.fault("sign-in", "a refused password, days later", "it is not sent again", exit_code=4, promise="ban")
 def test_refused_password_is_not_tried_again_even_days_later(budget, clock):
     fail(budget, "wrong")
     clock.now += timedelta(days=3)
@@ -82,6 +83,7 @@ def test_failures_of_different_passwords_exhaust_the_budget_until_they_are_old(b
     succeed(budget, "right")
 
 
+@pytest.mark.fault("sign-in", "a crash cuts a sign-in short", "it counts against the budget and is no refusal", promise="ban")
 def test_attempt_cut_short_counts_but_is_no_refusal(budget):
     for _ in range(LIMIT):
         with pytest.raises(KeyboardInterrupt), budget.attempt("web", "backup", "right"):

@@ -125,6 +125,7 @@ def test_many_may_open_a_new_catalog_at_once(url: str) -> None:
     assert errors == []
 
 
+@pytest.mark.fault("catalog", "another program holds the catalog's lock", "the job ends after its patience", exit_code=8, promise="hang")
 def test_a_catalog_locked_by_another_program_is_told(url: str, tmp_path: Path) -> None:
     Catalog.open(url).close()
     with Catalog.open(url, busy_seconds=0.1) as catalog:
@@ -137,6 +138,7 @@ def test_a_catalog_locked_by_another_program_is_told(url: str, tmp_path: Path) -
         catalog.set_meta("a", "b")
 
 
+@pytest.mark.fault("catalog", "the catalog's file is no database", "it is said, and left untouched", exit_code=8, promise="loss")
 @pytest.mark.parametrize("body", [b"this is no database, whatever its name says " * 50, b"SQLite format 3\0" + b"\xff" * 4000])
 def test_what_is_no_database_is_corrupt(url: str, tmp_path: Path, body: bytes) -> None:
     (tmp_path / "data").mkdir()
@@ -146,6 +148,7 @@ def test_what_is_no_database_is_corrupt(url: str, tmp_path: Path, body: bytes) -
     assert (tmp_path / "data" / "catalog.db").read_bytes() == body
 
 
+@pytest.mark.fault("catalog", "pages of the catalog are damaged", "it is said", exit_code=8, promise="loss")
 def test_a_catalog_with_damaged_pages_is_corrupt(url: str, tmp_path: Path) -> None:
     with Catalog.open(url) as catalog:
         catalog.announce([recording(f"{number}.wav") for number in range(500)])
@@ -157,6 +160,7 @@ def test_a_catalog_with_damaged_pages_is_corrupt(url: str, tmp_path: Path) -> No
         list(catalog.recordings("office", state="storing"))
 
 
+@pytest.mark.fault("catalog", "the catalog is of a newer version", "refused, untouched", exit_code=8, promise="loss")
 def test_a_newer_catalog_is_refused_untouched(url: str) -> None:
     with Catalog.open(url) as catalog, catalog.transaction() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

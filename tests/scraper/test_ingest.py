@@ -327,6 +327,7 @@ def test_a_large_recording_is_spooled_and_stored_the_same(shop: Any, make: Any) 
     assert list((shop.folder / "work").iterdir()) == []
 
 
+@pytest.mark.fault("storage", "the disk fills while recordings are stored", "store and catalog agree", promise="loss")
 def test_a_full_disk_ends_the_run_and_leaves_store_and_catalog_agreeing(shop: Any, make: Any, small_disk: Path) -> None:
     with Catalog.open(f"sqlite:///{shop.folder}/other.db") as catalog:
         store = open_store(make.store_settings(small_disk / "store"), catalog)
@@ -351,6 +352,7 @@ def test_too_little_free_space_ends_the_run(shop: Any, make: Any) -> None:
     assert shop.files() == {}
 
 
+@pytest.mark.fault("storage", "the store's folder vanishes in the middle", "an error, and no fresh start", promise="loss")
 def test_a_store_whose_folder_vanishes_in_between_is_an_error_and_not_a_fresh_start(shop: Any, make: Any) -> None:
     shop.ingest(make.tgz(make.recordings(1)))
     shop.store.root.rename(shop.folder / "elsewhere")

@@ -16,6 +16,7 @@ from scraper.errors import Busy, StoreUnwritable
 from scraper.lock import holder, is_free, job_lock, service_lock
 
 
+@pytest.mark.fault("process", "two processes want one UCM", "the second is told who holds it", exit_code=9, promise="apart")
 def test_second_holder_is_refused_and_told_who_holds(tmp_path: Path) -> None:
     with job_lock(tmp_path, "office"), pytest.raises(Busy, match=f"pid {os.getpid()}") as caught, job_lock(tmp_path, "office"):
         pytest.fail("both held it")
@@ -70,6 +71,7 @@ with job_lock(Path(sys.argv[1]), "office"):
 """
 
 
+@pytest.mark.fault("process", "a job is killed and its browser lives on", "the UCM's lock is free", promise="hang")
 def test_a_killed_holder_frees_it_even_if_its_child_lives_on(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None

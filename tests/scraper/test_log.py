@@ -82,6 +82,7 @@ def test_a_json_line_is_one_object_with_its_action(capsys: pytest.CaptureFixture
     assert (found["action"], found["level"], found["message"], found["sizes"]) == ("stored", "warning", "two\nlines", [1, "***00"])
 
 
+@pytest.mark.fault("config", "a secret stands in a message, value, URL or traceback", "it is masked", promise="secret")
 @pytest.mark.parametrize("format", ["human", "json"])
 def test_a_secret_is_hidden_in_message_value_url_and_traceback(capsys: pytest.CaptureFixture[str], format: str) -> None:
     secret = 'p@ss w"ord/5é'

@@ -298,6 +298,7 @@ def swap(office: Office) -> None:
     office.file(SECOND).write_bytes(office.file("2026-02-06").read_bytes())
 
 
+@pytest.mark.fault("storage", "a manifest was changed", "`verify --manifests` names it", promise="loss")
 @pytest.mark.parametrize(
     "tamper",
     [
@@ -362,6 +363,7 @@ def test_a_recordings_row_that_was_changed_is_named(three_days: Office, number: 
     assert [what for _, _, what in more] == ["it is in the catalog, and no manifest tells of it"]
 
 
+@pytest.mark.fault("storage", "a recording's row was taken out of the catalog", "`verify --manifests` names it", promise="loss")
 @pytest.mark.parametrize("number", [0, 3, 7])
 def test_a_recordings_row_that_was_deleted_is_named(three_days: Office, number: int) -> None:
     row = list(three_days.shop.catalog.recordings())[number]

@@ -294,6 +294,7 @@ def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
     assert loaded(tmp_path, with_ucm(url=url)).ucms["a"].url == url
 
 
+@pytest.mark.fault("config", "http:// to another machine", "refused unless it is asked for", promise="tls")
 def test_plain_http_elsewhere_must_be_asked_for(tmp_path: Path) -> None:
     settings = loaded(tmp_path, with_ucm(url="http://pbx.example.com", tls={"verify": False}))
     assert list(settings.warnings()) == ["ucms.a.tls: verify is off, so that whoever answers is trusted; better set pin"]
@@ -394,6 +395,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
 # --- problems of values ------------------------------------------------------
 
 
+@pytest.mark.fault("config", "several mistakes in the configuration", "all are told at once, by path")
 def test_all_problems_are_told_at_once_by_path(tmp_path: Path) -> None:
     text = f"""
 data_dirr: /x

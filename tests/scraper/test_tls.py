@@ -130,6 +130,7 @@ def test_ca_file_proves_what_it_signed(tmp_path, serve):
     assert prove(serve(pem), rules(ca_file=ca_pem)).pin == pin_of(certificate)
 
 
+@pytest.mark.fault("tls", "the CA is right, the name or date is not", "refused", exit_code=6, promise="tls")
 @pytest.mark.parametrize(("names", "days"), [(("ucm6300.local",), 30), (("localhost",), -1)])
 def test_ca_file_does_not_excuse_another_name_or_an_expired_date(tmp_path, serve, names, days):
     ca_pem, ca_key, ca = make_certificate(tmp_path, names=("ca",))
@@ -156,6 +157,7 @@ def test_plain_http_behind_https_url_is_a_failed_handshake(serve):
         prove(serve(None, b"HTTP/1.1 400 Bad Request\r\n\r\n"), rules(verify=False))
 
 
+@pytest.mark.fault("tls", "a port accepts and never shakes hands", "given up by the deadline", exit_code=6, promise="hang")
 def test_port_that_accepts_and_never_answers_times_out(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(NetworkError, match="handshake within"):
         prove(f"https://127.0.0.1:{listener.getsockname()[1]}", rules(), timeout=0.3)

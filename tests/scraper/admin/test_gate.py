@@ -62,6 +62,7 @@ def test_only_the_very_token_is_admitted(gate, wrong):
     assert gate.admits(TOKEN, "192.0.2.7")
 
 
+@pytest.mark.fault("admin", "a thousand wrong tokens", "that address waits; nobody is locked out", promise="outsider")
 def test_thousand_wrong_tokens_make_an_address_wait_and_never_lock_it_out(gate, clock):
     looked_at = 0
     for _ in range(1000):

@@ -19,6 +19,7 @@ def routes(admin):
             yield from ((method, path) for method in sorted(route.methods) if (method, route.path) not in OPEN)
 
 
+@pytest.mark.fault("admin", "somebody without the token asks for any page", "sign-in or 401", promise="outsider")
 def test_every_page_and_api_asks_for_a_sign_in(admin):
     found = list(routes(admin))
     assert found
@@ -30,6 +31,7 @@ def test_every_page_and_api_asks_for_a_sign_in(admin):
             assert answer.status_code == 401, f"{method} {path}"
 
 
+@pytest.mark.fault("admin", "another site posts in an admin's name", "403", promise="outsider")
 def test_no_session_changes_anything_without_its_csrf_token(admin):
     changing = [(method, path) for method, path in routes(admin) if method not in {"GET", "HEAD"}]
     assert changing
@@ -46,6 +48,7 @@ def test_wrong_bearer_is_not_let_in(admin):
             assert answer.status_code in (401, 429), f"{method} {path}: {answer.status_code}"
 
 
+@pytest.mark.fault("admin", "hostile parameters", "lead nowhere", promise="outsider")
 @pytest.mark.parametrize(
     "hostile", ["..", "../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "..%5c..%5cx", "%00", "a%0d%0aX: 1"]
 )

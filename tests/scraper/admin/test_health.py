@@ -34,6 +34,7 @@ def test_a_stale_ucm_is_unhealthy_while_the_service_lives_and_is_ready(admin: An
     assert [admin.outsider.get(path).status_code for path in OPEN] == [200, 200, 503]
 
 
+@pytest.mark.fault("admin", "the catalog can't be read", "unhealthy, and not ready", promise="silence")
 def test_a_catalog_that_can_not_be_read_is_unhealthy_and_not_ready(admin: Any) -> None:
     with admin.catalog.transaction() as connection:
         connection.exec_driver_sql("DROP TABLE notices")

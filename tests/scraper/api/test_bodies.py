@@ -131,6 +131,7 @@ def test_calls_that_only_a_date_finds_are_read_by_date(scripted):
     assert api.suspicious_zero
 
 
+@pytest.mark.fault("api", "an answer of a hundred megabytes", "it is left at its limit", promise="hang")
 def test_hundred_megabytes_of_json_are_not_swallowed(scripted):
     pbx, api, _ = scripted
     pbx.says(b'{"cdr_root":[' + b'{"AcctId":"1"},' * 7_000_000 + b"{}]}")
@@ -303,6 +304,7 @@ def test_form_that_a_pbx_does_not_understand_is_no_proof_that_a_recording_is_gon
         fetch(api)
 
 
+@pytest.mark.fault("api", "an answer that never ends", "it is left at its limit", promise="hang")
 def test_answer_that_never_ends_is_left_at_its_limit():
     with pytest.raises(AnswerNotAsExpected, match="larger"):
         Reply(200, {}, itertools.repeat(b"x" * 100)).json(limit=1 << 20)

@@ -50,6 +50,7 @@ def test_address_that_is_not_permitted_is_told_apart(start, kind):
     assert "Permitted IP" in caught.value.remedy
 
 
+@pytest.mark.fault("api", "the API user lacks a permission ({action})", "the permission and its menu path are named", promise="gap")
 @BOTH
 @pytest.mark.parametrize("action", ["cdrapi", "recapi"])
 def test_permission_that_is_not_ticked_is_named(start, kind, action):
@@ -86,6 +87,13 @@ def test_pbx_that_stays_busy_ends_the_call_and_not_the_client(start, kind):
     assert bench.groups(api)
 
 
+@pytest.mark.fault(
+    "api",
+    "the API answers an HTML page with 200",
+    "it is asked again later; if it stays so the call fails as throttled",
+    promise="success",
+    simulated="api_html",
+)
 @BOTH
 def test_html_instead_of_call_records_is_waited_for(start, kind):
     bench = start(kind)
@@ -119,6 +127,7 @@ def test_cookie_that_is_nine_minutes_old_is_renewed_before_it_dies(start):
     assert len(bench.state.sign_ins) == 2
 
 
+@pytest.mark.fault("api", "the API's cookie never lives", "the call ends; no sign-in storm", promise="ban", simulated="cookie_dies_every")
 def test_cookie_that_never_lives_ends_the_call(start):
     bench = start("https", api_cookie_seconds=-1.0)
     with pytest.raises(SessionEnded):
@@ -138,6 +147,13 @@ def test_pages_that_repeat_for_ever_end_and_nothing_is_lost(start, kind, size):
     assert len(again) == len(everything)
 
 
+@pytest.mark.fault(
+    "cdr",
+    "cdrapi knows no calls at all, and calls that success",
+    "asked twice, then not believed",
+    promise="success",
+    simulated="cdrapi_empty",
+)
 @BOTH
 def test_zero_is_asked_about_twice_and_then_suspicious(start, kind):
     bench = start(kind)
@@ -158,6 +174,13 @@ def test_zero_of_a_quiet_time_is_believed(start, kind):
     assert not api.suspicious_zero
 
 
+@pytest.mark.fault(
+    "api",
+    "a recording over the API is something else: {instead}",
+    "it is none; one that passes is overcome",
+    promise="success",
+    simulated="single_instead={instead}",
+)
 @BOTH
 @pytest.mark.parametrize(("instead", "error"), [("html", WebPageInstead), ("empty", NotARecording), ("json", ServerError)])
 def test_something_else_than_a_recording_is_none_and_a_passing_one_is_overcome(start, kind, instead, error):
@@ -170,6 +193,7 @@ def test_something_else_than_a_recording_is_none_and_a_passing_one_is_overcome(s
         bench.fetch(api, recording)
 
 
+@pytest.mark.fault("api", "a single recording breaks off", "asked for again, never kept in part", promise="success", simulated="single_cut")
 @BOTH
 @pytest.mark.parametrize("fraction", [0.0, 0.01, 0.5])
 def test_recording_that_is_cut_is_asked_for_again_and_never_kept_in_part(start, kind, fraction):
@@ -195,6 +219,7 @@ def test_recording_that_is_gone_is_gone(start, kind, gone_status, rule):
         assert bench.fetch(api, kept) == kept.riff()
 
 
+@pytest.mark.fault("api", "the PBX wants the month in another place than before", "no recording is called gone for it", promise="gap")
 @pytest.mark.parametrize("rule", ["bare", "path", "filedir"])
 def test_recording_is_never_gone_because_another_month_rule_was_remembered(start, rule):
     bench = start("https", recapi_month=rule)
@@ -230,6 +255,7 @@ def test_ordinary_name_in_the_queue_directory_is_found(start):
     assert bench.fetch(bench.api(), queued, klass=RecordingClass.MONITOR) == queued.riff()
 
 
+@pytest.mark.fault("api", "the API takes requests and never answers", "left after the deadline", promise="hang", simulated="hang=api")
 @BOTH
 def test_pbx_that_goes_silent_is_left_after_the_deadline(start, kind):
     bench = start(kind)
@@ -240,6 +266,9 @@ def test_pbx_that_goes_silent_is_left_after_the_deadline(start, kind):
         bench.groups(api)
 
 
+@pytest.mark.fault(
+    "api", "the API is switched off in the middle of a job", "it is said; nothing is called gone for it", promise="gap", simulated="api_off"
+)
 @BOTH
 def test_api_that_is_switched_off_in_the_middle_is_said(start, kind):
     bench = start(kind)
@@ -261,6 +290,7 @@ def test_restarting_pbx_is_a_server_error_that_passes(start, kind):
         bench.groups(api)
 
 
+@pytest.mark.fault("api", "errors about recordings", "name no number and no file", promise="secret")
 @BOTH
 def test_no_error_names_a_number_or_a_file(start, kind):
     bench = start(kind)

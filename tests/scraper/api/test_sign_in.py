@@ -27,6 +27,13 @@ def test_refused_password_is_sent_once_and_both_explanations_are_given(start, ki
     assert [entry.ok for entry in bench.state.sign_ins] == [False]
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "the PBX says how many attempts are left, elsewhere or nowhere",
+    "the last is not risked where it says so",
+    promise="ban",
+    simulated="remain_fields",
+)
 @pytest.mark.parametrize(("where", "minded"), [("inside", True), ("top", True), ("missing", False)])
 def test_attempts_that_the_pbx_leaves_are_minded_wherever_it_says_so(start, where, minded):
     bench = start("https", user={"password": "wrong"}, lockout_limit=2)
@@ -39,6 +46,7 @@ def test_attempts_that_the_pbx_leaves_are_minded_wherever_it_says_so(start, wher
         pass
 
 
+@pytest.mark.fault("sign-in", "the API says that this address is banned", "it knocks no more", promise="ban", simulated="lockout=ban")
 def test_banned_address_knocks_no_more(start):
     bench = start("https")
     bench.state.faults.set("lockout", "ban")
@@ -48,6 +56,7 @@ def test_banned_address_knocks_no_more(start):
     assert len(bench.state.sign_ins) == 1
 
 
+@pytest.mark.fault("sign-in", "sign-ins failed at the web UI", "they count for the API too", promise="ban")
 @BOTH
 def test_failed_web_sign_ins_count_for_the_api_too(start, kind):
     bench = start(kind)

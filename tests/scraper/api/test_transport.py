@@ -53,6 +53,7 @@ def test_ca_file_is_enough_although_the_name_is_another_once_it_was_proved(tmp_p
             assert reply.json()["status"] == 0
 
 
+@pytest.mark.fault("tls", "the API's certificate is not proved", "neither password nor name is sent", promise="tls")
 @pytest.mark.parametrize(("changes", "error"), [({}, CertificateUntrusted), ({"pin": "sha256//" + "A" * 43 + "="}, PinMismatch)])
 def test_unproved_pbx_is_told_nothing(ucm, changes, error):
     before = len(ucm.state.actions)
@@ -61,6 +62,7 @@ def test_unproved_pbx_is_told_nothing(ucm, changes, error):
     assert len(ucm.state.actions) == before
 
 
+@pytest.mark.fault("tls", "the certificate changes in the middle of a job", "the next request fails", promise="tls")
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("verify", [False, True])
 def test_certificate_that_changes_after_it_was_proved_fails_the_next_request(legacy, verify):
@@ -124,6 +126,7 @@ def test_what_is_no_answer(answer, error):
         thread.join(5)
 
 
+@pytest.mark.fault("tls", "an answer comes a byte at a time", "it is left after its deadline", promise="hang")
 def test_answer_that_drips_is_left_after_its_deadline():
     seconds = iter(range(0, 10_000, 30))
     with (

@@ -29,6 +29,7 @@ def _own_clock() -> object:
     clock.follow(0)
 
 
+@pytest.mark.fault("fleet", "two machines want one UCM", "one gets it", promise="apart")
 def test_two_machines_never_hold_a_ucm_at_once(tmp_path: Path, settings: Settings, catalog: Catalog) -> None:
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     with held(settings, catalog, "one"):
@@ -50,6 +51,7 @@ def test_a_hold_lasts_longer_than_a_lease(settings: Settings, catalog: Catalog) 
         assert catalog.holder_of("one", 1.0)
 
 
+@pytest.mark.fault("fleet", "a job loses its hold on the UCM", "it writes nothing any more", promise="apart")
 def test_a_job_whose_hold_was_taken_is_asked_to_stop_and_writes_nothing(settings: Settings, catalog: Catalog) -> None:
     stop = threading.Event()
     with held(settings, catalog, "one", stop) as own:
@@ -75,6 +77,7 @@ with Catalog.open(settings.catalog.url) as catalog, held(settings, catalog, "one
 """
 
 
+@pytest.mark.fault("fleet", "a job hangs while the database is out of reach", "it is ended before another may begin", promise="apart")
 def test_a_job_that_hangs_while_the_database_is_out_of_reach_is_ended_before_another_may_begin(tmp_path: Path, database: str) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -90,6 +93,7 @@ def test_a_job_that_hangs_while_the_database_is_out_of_reach_is_ended_before_ano
         process.communicate()
 
 
+@pytest.mark.fault("fleet", "a machine's clock is an hour ahead", "the database's clock counts", promise="apart")
 def test_the_databases_clock_counts_where_a_machines_is_an_hour_ahead(settings: Settings, catalog: Catalog) -> None:
     true = datetime.now(UTC)
     with time_machine.travel(true + timedelta(hours=1), tick=True), held(settings, catalog, "one") as own:
@@ -100,6 +104,7 @@ def test_the_databases_clock_counts_where_a_machines_is_an_hour_ahead(settings: 
     assert abs(datetime.fromisoformat(catalog.last_runs()[0].started_at) - true) < timedelta(minutes=2)
 
 
+@pytest.mark.fault("fleet", "a database of another fleet", "it is refused", promise="apart")
 @pytest.mark.parametrize("fleet", [{"name": "south"}, {}])
 def test_a_database_of_one_fleet_is_closed_to_others(settings: Settings, catalog: Catalog, fleet: dict[str, str]) -> None:
     other = settings.model_copy(update={"fleet": type(settings.fleet).model_validate(fleet)})

@@ -28,6 +28,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.fault("handover", "a stop in the middle of a delivery", "it is given back and delivered later", promise="loss")
 def test_stopped_in_the_middle_it_gives_back_what_is_in_hand(make_office, server, kit):
     office = make_office(crm=hook(server, kit))
     office.archive(kit.NAME)
@@ -87,6 +88,7 @@ def test_something_unforeseen_concerns_one_delivery_only(make_office, server, ki
     assert office.details()[0] == "Internal error (ZeroDivisionError)."
 
 
+@pytest.mark.fault("handover", "two deliverers at once", "each recording is delivered once", promise="apart")
 def test_two_deliverers_side_by_side_deliver_each_once(make_office, server, kit):
     office = make_office(crm=hook(server, kit))
     office.archive(*names(30))

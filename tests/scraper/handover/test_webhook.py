@@ -94,6 +94,7 @@ def test_answer_must_say_what_is_expected(make_office, server, kit, expect, body
     assert office.states() == [("crm", "archived", state)]
 
 
+@pytest.mark.fault("handover", "a sink never answers", "the delivery ends with its time limit and is tried again", promise="hang")
 def test_answer_that_never_comes_ends_with_the_time_limit(make_office, server, kit):
     office = make_office(crm=hook(server, kit, timeout_seconds=0.3))
     office.archive(kit.NAME)
@@ -119,6 +120,7 @@ def test_unreachable_server_is_no_error_of_ours(make_office, server, kit):
     assert office.details() == ["It can't be reached."]
 
 
+@pytest.mark.fault("handover", "a sink fails again and again", "the delivery is parked until somebody retries", promise="silence")
 def test_too_many_failures_park_it_until_somebody_retries(make_office, server, kit):
     office = make_office(crm=hook(server, kit, attempts=2, retry_seconds=0.01))
     office.archive(kit.NAME)
@@ -146,6 +148,7 @@ def test_call_records_are_waited_for_while_the_run_is_at_work(make_office, serve
     assert office.states() == [("crm", "archived", "delivered")]
 
 
+@pytest.mark.fault("handover", "a sink's certificate is not proved", "nothing is sent", promise="tls")
 def test_certificate_that_nobody_vouches_for_is_refused(make_office, kit, https_server):
     office = make_office(crm=hook(https_server, kit))
     office.archive(kit.NAME)

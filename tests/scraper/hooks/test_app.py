@@ -77,6 +77,7 @@ def test_a_body_of_white_space_is_a_probe_of_who_signed_in_only(listener: Listen
     assert listener.post(b"\r\n", auth=None).status_code == 401
 
 
+@pytest.mark.fault("push", "somebody pushes without the password", "nothing is told or noted", promise="outsider")
 @pytest.mark.parametrize(
     "header",
     [
@@ -163,6 +164,7 @@ def test_a_flood_is_noted_or_asked_to_come_again(listener: Listener, monkeypatch
     assert listener.counts.busy == 300 - taken
 
 
+@pytest.mark.fault("push", "the catalog is locked when a push comes", "503, so that the PBX comes again", promise="loss")
 def test_a_catalog_that_is_locked_is_503_and_the_same_push_works_later(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_: object) -> int:
         raise CatalogLocked
@@ -188,6 +190,7 @@ def test_no_number_and_no_password_is_logged(listener: Listener) -> None:
     assert not any(word in line for line in lines for word in (NUMBER, USER[1], "a-wrong-password"))
 
 
+@pytest.mark.fault("push", "anything at all is posted", "answered soon, never 500", promise="hang")
 @given(st.binary(max_size=200) | st.sampled_from([b"<a>", b"{", b"[[", b"<?xml", b"\0", b"\xff\xfe<\0"]).map(lambda piece: piece * 50))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_posted_is_answered_soon_and_never_500(listener: Listener, what: bytes) -> None:

@@ -105,6 +105,7 @@ LAUGHS = b"".join([
 ])  # fmt: skip
 
 
+@pytest.mark.fault("push", "XML bombs, entities, rubbish", "refused at once", promise="hang")
 @pytest.mark.parametrize(
     "body",
     [

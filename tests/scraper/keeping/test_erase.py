@@ -148,6 +148,12 @@ def test_erasing_twice_is_harmless_and_leaves_one_tombstone(archive: Archive) ->
         assert connection.execute(select(tombstones.c.identity_hash)).all() == before
 
 
+@pytest.mark.fault(
+    "keeping",
+    "the store fails in the middle of an erasure",
+    "what is left stands in no list, and the next erasure or job ends it",
+    promise="kept",
+)
 @pytest.mark.parametrize("step", ["remove", "sync"])
 def test_a_store_that_fails_midway_leaves_it_in_no_list_and_the_next_goes_on(
     archive: Archive, step: str, monkeypatch: pytest.MonkeyPatch

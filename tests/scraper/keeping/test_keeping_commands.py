@@ -114,6 +114,7 @@ def test_a_ucm_that_is_not_configured_is_a_usage_error(office: Office) -> None:
     assert office.call("hold", "add", "--ucm", "elsewhere", "--reason", "case 12").exit_code == 2
 
 
+@pytest.mark.fault("keeping", "erasing while a job works", "it ends; the job goes on", exit_code=9, promise="apart")
 def test_while_a_job_holds_the_ucm_nothing_is_erased(office: Office) -> None:
     with job_lock(office.folder, UCM):
         assert office.call("erase", "--ucm", UCM, "--number", ANN, "--yes").exit_code == 9
@@ -121,6 +122,7 @@ def test_while_a_job_holds_the_ucm_nothing_is_erased(office: Office) -> None:
     assert len(office.paths()) == 3
 
 
+@pytest.mark.fault("keeping", "erasing what is under a hold", "refused until the hold is lifted", promise="kept")
 def test_a_hold_forbids_erasing_any_of_it_until_it_is_lifted(office: Office) -> None:
     added = office.call("hold", "add", "--ucm", UCM, "--file", file_name(2, ANN), "--reason", "case 12/26")
     assert (added.exit_code, added.stdout) == (0, f"Hold 1 on {UCM} is in force.\n")
@@ -184,6 +186,7 @@ def test_a_job_that_starts_finishes_what_an_erasure_left(office: Office, monkeyp
         assert not catalog.under_erasure(UCM).keys
 
 
+@pytest.mark.fault("keeping", "an archive by hand holds an erased recording", "it is not taken in again", promise="kept")
 def test_an_archive_ingested_by_hand_does_not_bring_it_back(office: Office) -> None:
     office.call("erase", "--ucm", UCM, "--file", file_name(0, ANN), "--file", file_name(7, ANN), "--yes")
     members = [(f"2026-02/{file_name(number, ANN)}", office.make.wav(number)) for number in (0, 7, 8)]

@@ -111,6 +111,7 @@ def test_a_hold_on_somebody_else_protects_nothing(archive: Archive) -> None:
     assert archive.paths() == []
 
 
+@pytest.mark.fault("keeping", "retention would let go of a large share at once", "safety stop", exit_code=10, promise="loss")
 def test_too_large_a_share_at_once_is_a_safety_stop_and_a_few_are_not(archive: Archive) -> None:
     found, rule = retention.Due(kept=30), Retention(keep_days=30, most_share=0.5)
     found.chosen.files = 51

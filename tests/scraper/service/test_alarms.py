@@ -49,6 +49,7 @@ def town(ward: Any) -> Town:
     return Town(ward)
 
 
+@pytest.mark.fault("service", "run after run needs a person", "one message an episode", promise="silence")
 def test_a_person_is_asked_for_once_an_episode_and_told_when_it_works_again(ward: Any, town: Town) -> None:
     for hours in (5, 4, 3):
         ward.failed(hours * HOUR, 5)
@@ -78,6 +79,7 @@ def test_jobs_that_fail_before_the_catalog_hears_of_them_count(town: Town) -> No
     assert [town.look(2), town.look(3)] == [[], ["3 runs failed in a row"]]
 
 
+@pytest.mark.fault("service", "a UCM has had no good run for too long", "it is told once", promise="silence")
 def test_a_ucm_that_fell_silent_is_told_once(ward: Any, town: Town) -> None:
     ward.ran(27 * HOUR)
     assert [town.look(), town.look()] == [["no good run lately"], []]
@@ -148,6 +150,7 @@ def listed(ward: Any, reading: str, days: int) -> None:
     ward.catalog.complete_listing("office", RecordingClass.MONITOR, reading)
 
 
+@pytest.mark.fault("service", "the PBX is about to delete what is not archived", "it is told in time", promise="silence")
 def test_recordings_that_will_vanish_are_told_by_what_the_list_has_shown(ward: Any, town: Town) -> None:
     ward.now = datetime.now(UTC).replace(microsecond=0)  # the catalog dates readings itself
     ward.ran(NOW - ward.now + HOUR)

@@ -199,6 +199,7 @@ async def test_task_that_waits_is_dropped_and_one_that_runs_is_asked_to_stop():
     assert not house.dispatch.stop(running.task.id)
 
 
+@pytest.mark.fault("service", "a job doesn't stop when it is asked to", "it is ended", promise="hang")
 @in_loop
 async def test_task_that_does_not_stop_is_ended():
     house = House(stubborn=True, stop_seconds=0.1)
@@ -333,6 +334,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.fault("service", "jobs are asked for in any order", "no two share a UCM, and all are done", promise="apart")
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.integers(1, 3))
 def test_whatever_is_asked_no_two_jobs_share_a_ucm_and_all_are_done(steps, jobs):

@@ -42,6 +42,7 @@ def notifier(*urls: str, deadline: float = 20) -> Notifier:
     return Notifier(Notify.model_validate({"urls": list(urls)}), deadline)
 
 
+@pytest.mark.fault("service", "a message goes out", "it holds no number", promise="secret")
 def test_a_message_arrives_without_numbers(server: NotingServer) -> None:
     teller = notifier(url_of(server))
     assert teller.tell(MESSAGE)
@@ -50,6 +51,7 @@ def test_a_message_arrives_without_numbers(server: NotingServer) -> None:
     assert (teller.counts.sent, teller.counts.failed) == (1, 0)
 
 
+@pytest.mark.fault("service", "a target of notifications hangs", "nobody is delayed beyond the deadline", promise="hang")
 def test_a_target_that_hangs_delays_nobody_beyond_the_deadline(server: NotingServer, hanging: str, log: list[str]) -> None:
     teller = notifier(hanging, url_of(server), deadline=3)
     began = time.monotonic()

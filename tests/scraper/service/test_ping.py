@@ -51,6 +51,7 @@ def test_a_command_whose_jobs_did_not_all_have_their_turn_is_not_good(server: No
     assert server.asked == ["/secret/start"]
 
 
+@pytest.mark.fault("service", "the job fails", "the dead-man's switch is told, and the error goes on", promise="silence")
 def test_the_real_error_goes_on_and_is_told_as_failed(server: NotingServer) -> None:
     server.status = 404
     with pytest.raises(ZeroDivisionError), pinged(settings(server), 1):

@@ -172,6 +172,7 @@ def test_run_that_a_stop_broke_off_is_made_up_for_and_one_that_ended_is_not(offi
     assert place.restarted(NOON.replace(day=2, hour=14)) == []
 
 
+@pytest.mark.fault("service", "the clock is set forward or back", "one run, and no silence", promise="silence")
 def test_clock_set_forward_brings_one_run_and_set_back_no_silence(office):
     place = office()
     assert place.look_at("12:30") == ["12:30"]

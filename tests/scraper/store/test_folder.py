@@ -76,6 +76,7 @@ def test_the_same_store_is_recognised(shop: Any, make: Any) -> None:
     assert open_store(make.store_settings(shop.store.root.as_uri()), shop.catalog).root == shop.store.root
 
 
+@pytest.mark.fault("storage", "the mount is missing", "the job ends before anything is asked for again", exit_code=8, promise="loss")
 def test_a_known_store_without_its_marker_has_vanished(shop: Any, make: Any) -> None:
     (shop.store.root / ".ucm-store").unlink()
     with pytest.raises(StoreVanished, match="lacks its marker"):
@@ -146,6 +147,7 @@ def test_less_free_space_than_asked_for_is_disk_full(shop: Any, make: Any) -> No
         open_store(make.store_settings(shop.store.root, min_free_mb=1 << 40), shop.catalog)
 
 
+@pytest.mark.fault("storage", "the disk fills in the middle of a file", "no half file is left", exit_code=8, promise="loss")
 def test_a_disk_that_fills_while_writing_is_disk_full(small_disk: Path) -> None:
     store = LocalStore(small_disk / "store")
     store.open_marker(create=True)

@@ -50,6 +50,7 @@ def once(method: str, trouble: Trouble) -> Any:
     return lambda asked: trouble if asked.method == method and not asked.before and "marker" not in asked.path else None
 
 
+@pytest.mark.fault("storage", "the object storage fails once ({id})", "the write is done again", promise="loss")
 @pytest.mark.parametrize(
     "trouble",
     [Answer(503, "SlowDown"), Answer(500, "InternalError"), Cut("before"), Cut("after"), Changed(), Hang()],
@@ -114,6 +115,7 @@ def test_what_a_service_refuses_is_told_with_a_remedy(
     assert "a.wav" not in caught.value.message
 
 
+@pytest.mark.fault("storage", "the object storage refuses the keys", "the error names them", exit_code=8)
 def test_wrong_keys_are_told(bucket: dict[str, Any]) -> None:
     with pytest.raises(StoreRefused):
         rehearse(Settings(**bucket | {"secret_key": "wrong"}))
@@ -129,6 +131,7 @@ def test_a_name_that_no_bucket_has_is_a_matter_of_the_configuration(bucket: dict
         rehearse(Settings(**bucket | {"url": "s3://b!/x"}))
 
 
+@pytest.mark.fault("storage", "no object storage answers", "the error says so", exit_code=8, promise="hang")
 def test_no_service_at_all_is_unreachable(bucket: dict[str, Any]) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -62,6 +62,7 @@ def test_empty_download_ends_at_once(tmp_path, stream):
     assert read_all(stream) == b""
 
 
+@pytest.mark.fault("download", "a download stalls", "what arrived is read, then it fails", promise="hang")
 def test_stalled_download_fails_after_its_bytes_were_read(tmp_path, stream):
     growing(tmp_path, b"abc")
     assert stream.read(10) == b"abc"
@@ -103,6 +104,9 @@ def test_download_that_starts_over_in_a_new_file_goes_on(tmp_path, stream):
     assert read_all(stream) == b"gh"
 
 
+@pytest.mark.fault(
+    "download", "the browser begins a download anew with other bytes", "it fails; no recording is mixed of two", promise="success"
+)
 def test_download_that_starts_over_with_other_bytes_fails(tmp_path, stream):
     path = growing(tmp_path, b"abcdef")
     assert stream.read(6) == b"abcdef"

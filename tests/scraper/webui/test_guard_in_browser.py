@@ -113,6 +113,7 @@ async def visit(url, script, downloads, guard):
         await asyncio.sleep(0.5)  # nothing can be waited for: nothing may happen
 
 
+@pytest.mark.fault("web", "a page asks for a deletion by {id}", "it never leaves the browser", promise="reading")
 @pytest.mark.parametrize("sender", SENDERS)
 def test_destructive_request_never_arrives(server, tmp_path, sender):
     url, arrived = server
@@ -120,6 +121,7 @@ def test_destructive_request_never_arrives(server, tmp_path, sender):
     assert arrived == []
 
 
+@pytest.mark.fault("web", "the PBX redirects a request to a deletion", "it never arrives", promise="reading")
 @pytest.mark.parametrize("sender", REDIRECTED)
 def test_request_that_the_pbx_redirects_to_a_destructive_action_never_arrives(server, tmp_path, sender):
     url, arrived = server
@@ -154,6 +156,7 @@ def test_download_under_the_guard_arrives_whole(server, tmp_path):
     assert asyncio.run(download()) == b"an archive"
 
 
+@pytest.mark.fault("web", "a click is redirected to a deletion", "the job stops at once", promise="reading")
 def test_click_that_the_pbx_redirects_to_a_destructive_action_is_told_at_once(server, tmp_path):
     url, _ = server
     guard = Guard(Judge(url))
@@ -167,6 +170,9 @@ def test_click_that_the_pbx_redirects_to_a_destructive_action_is_told_at_once(se
     assert asyncio.run(click()) == "removeFile"
 
 
+@pytest.mark.fault(
+    "web", "the PBX sends the browser to another address", "it has no address in that browser; the error names it", promise="tls"
+)
 def test_pbx_that_sends_the_browser_to_another_address_is_named_as_such(server, tmp_path):
     url, _ = server
 

@@ -130,6 +130,7 @@ def test_rows_come_one_by_one_sample_for_sample(visit, build):
     visit(story, recordings=152, seconds=(0.02, 0.05), **build)
 
 
+@pytest.mark.fault("audio", "a listed recording's file is gone", "the row says so", promise="gap", simulated="gone_but_listed=0.33")
 @pytest.mark.browser
 def test_row_whose_file_is_gone_is_gone_at_the_pbx(visit):
     async def story(at):
@@ -158,6 +159,13 @@ def test_row_that_is_not_listed_says_so_after_one_round(visit):
         visit(story, recordings=25)
 
 
+@pytest.mark.fault(
+    "download",
+    "single downloads that follow each other too fast yield a page",
+    "the pause grows until recordings come",
+    promise="success",
+    simulated="single_pace",
+)
 @pytest.mark.browser
 def test_page_instead_makes_the_pause_grow_until_recordings_come(visit):
     async def story(at):
@@ -186,6 +194,7 @@ def test_something_else_than_a_recording_is_an_error(visit, instead, error):
     assert clock.slept == ([1.0, 4.0, 16.0, 20.0] if instead == "html" else [])
 
 
+@pytest.mark.fault("download", "a single download is cut", "it is no recording", promise="success", simulated="single_cut")
 @pytest.mark.browser
 def test_cut_row_is_a_failed_download(visit):
     async def story(at):

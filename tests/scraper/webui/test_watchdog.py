@@ -34,6 +34,9 @@ def check_failure(story, processes):
     assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.fault(
+    "process", "processes of the browser stop ({id})", "what waits fails within seconds, and they are killed", promise="hang"
+)
 @pytest.mark.parametrize(
     "which",
     [lambda words: "chrom" in words[0], lambda words: "--type=renderer" in words, lambda words: "node" in words[0]],
@@ -55,6 +58,7 @@ def test_stopped_processes_fail_what_waits_and_are_killed(tmp_path, which):
     check_failure(story, processes)
 
 
+@pytest.mark.fault("process", "a script of the page never ends", "what waits fails, and the browser is ended", promise="hang")
 def test_script_that_never_ends_fails_what_waits(tmp_path):
     processes = []
 
