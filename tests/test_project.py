@@ -8,28 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper.cli.app import cli
-from scraper.errors import ExitCode
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-
-
-def readme_commands() -> set[str]:
-    """First words of the README's table of commands."""
-    table = README.split("## Commands")[1].split("\n## ")[0]
-    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    return {re.match(r"[a-z]+", word)[0] for cell in cells for word in re.findall(r"`([^`]+)`", cell)} - {"check", "show", "init"}
-
-
-def test_readme_names_every_command_and_no_other():
-    shown = {name for name, command in cli.commands.items() if not command.hidden}
-    assert readme_commands() | {"config"} == shown | {"config"}
-
-
-def test_readme_explains_every_exit_code():
-    table = README.split("## Exit codes")[1].split("\n## ")[0]
-    assert [int(line.split("|")[1]) for line in table.splitlines() if re.match(r"\| \d", line)] == [int(code) for code in ExitCode]
 
 
 @pytest.mark.parametrize("name", ["demo", "test"])
