@@ -25,6 +25,7 @@ from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.duties import without_end
 from scraper.service.process import ChildProcess
 from scraper.service.task import Event, Kind, Task, TaskState
+from scraper.service.turns import web_only
 from scraper.settings import Settings
 
 #: How often the queue is asked where nothing was told, and what is told is told on, in seconds; how long it may take to hear of an end.
@@ -75,7 +76,7 @@ class Crew:
 
     def __init__(self, settings: Settings, queue: Queue, command: Sequence[str], home: str, jobs: int) -> None:
         limits = settings.limits.model_copy(update={"jobs": jobs})
-        self.dispatcher = Dispatcher(self._begin, limits, utcnow, waits=False)
+        self.dispatcher = Dispatcher(self._begin, limits, utcnow, waits=False, needs_browser=web_only(settings))
         self.leaving = asyncio.Event()
         self.numbers: set[int] = set()
         self._queue, self._command, self._home, self._jobs = queue, tuple(command), home, jobs

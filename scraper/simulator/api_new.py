@@ -69,7 +69,7 @@ class ApiNew:
             return invalid()
         action = str(wanted.get("action", ""))
         shown = {name: str(value) for name, value in wanted.items() if name not in _SECRET}
-        self.state.actions.append(Action(action, time.time(), "api", shown))
+        self.state.actions.append(Action(action, time.time(), "api", shown, str(wanted.get("cookie", ""))))
         if action in ("challenge", "login"):
             return self._sign_in(action, Attempt("api", str(wanted.get("user", "")), address), wanted)
         handler = self._handlers().get(action)

@@ -66,13 +66,13 @@ class Simulator:
         """Binds and begins to serve; connections are taken from now on."""
         config = self.config
         context = self._tls()
-        sockets, apps = [self._bind(config.port)], [build_app(self.state)]
+        sockets, apps = [bind(config)], [build_app(self.state)]
         self.port = sockets[0].getsockname()[1]
         if config.api_old:
-            sockets.append(self._bind(config.api_old_port))
+            sockets.append(bind(config, config.api_old_port))
             apps.append(build_old_api(self.state))
             self.api_old_url = self._url(sockets[1].getsockname()[1])
-        self._servers = [_server(app, context) for app in apps]
+        self._servers = [server(app, context) for app in apps]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(sockets)), name="simulated-ucm", daemon=True)
         self._thread.start()
         if not self._running.wait(_WAIT_SECONDS):
@@ -96,12 +96,6 @@ class Simulator:
     def _url(self, port: int) -> str:
         host = "127.0.0.1" if self.config.host in ("0.0.0.0", "::") else self.config.host  # noqa: S104
         return f"{'https' if self.config.tls else 'http'}://{host}:{port}"
-
-    def _bind(self, port: int) -> socket.socket:
-        listener = socket.create_server((self.config.host, port), backlog=128)
-        # asyncio does this only for sockets it made itself; without it each answer waits 40 ms for a delayed acknowledgement
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self.config.tls:
@@ -127,7 +121,16 @@ class Simulator:
                     connection.transport.abort()
 
 
-def _server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+def bind(config: SimulatorConfig, port: int | None = None) -> socket.socket:
+    """A socket that listens where the configuration says, or at another ``port``. Raises OSError."""
+    listener = socket.create_server((config.host, config.port if port is None else port), backlog=128)
+    # asyncio does this only for sockets it made itself; without it each answer waits 40 ms for a delayed acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def server(app: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Server:
+    """What serves ``app``, with TLS where there is a ``context``."""
     config = uvicorn.Config(
         app, http=_Protocol, ws="none", lifespan="off", server_header=False, timeout_keep_alive=30,
         log_config=None, log_level="critical", access_log=False,  # request lines hold telephone numbers

@@ -19,12 +19,13 @@ from .recordings import Generator, Recording, pick, spoil
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One request to ``/cgi`` or an API. ``params`` without tokens and cookies."""
+    """One request to ``/cgi`` or an API. ``params`` without tokens and cookies; ``session``: the newer API's, by its cookie."""
 
     name: str
     at: float
     way: str = "web"
     params: dict[str, str] = field(default_factory=dict)
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
