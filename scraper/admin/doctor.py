@@ -17,6 +17,8 @@ from scraper.admin.tasks import TaskView, have_done, view_of
 from scraper.models import Trigger
 from scraper.service.task import Kind, Stage, Task, TaskState
 
+#: Of more UCMs the page shows those that were examined lately; the others are chosen by name.
+_SHOWN = 24
 NAVIGATION = ("/doctor",)
 router = page_router("/doctor")
 api = api_router("doctor")
@@ -49,8 +51,13 @@ async def examination(request: Request, id: HexId) -> Examination:
 async def page(request: Request) -> Response:
     """The UCMs to choose from, each with its last examination."""
     service = service_of(request)
-    last = {ucm: next(map(view_of, _examinations(request, ucm)), None) for ucm in service.settings.ucms}
-    return render(request, "doctor.html", last=last, verdict=verdict)
+    examined: dict[str, TaskView] = {}
+    for state in service.dispatch.states():
+        if state.task.kind is Kind.DOCTOR:
+            examined.setdefault(state.task.ucm, view_of(state))
+    ucms = list(service.settings.ucms)
+    shown = ucms if len(ucms) <= _SHOWN else [ucm for ucm in ucms if ucm in examined]
+    return render(request, "doctor.html", last={ucm: examined.get(ucm) for ucm in shown}, others=len(ucms) > _SHOWN, verdict=verdict)
 
 
 @router.post("")

@@ -51,3 +51,14 @@ def test_nobody_and_no_other_task_is_examined(admin: Any) -> None:
     assert admin.post("/doctor", ucm="../office").status_code == 404
     assert admin.client.get(f"/doctor/{'0' * 32}").status_code == 404
     assert admin.client.get("/doctor/..%2f..%2fetc").status_code in (404, 422)
+
+
+def test_of_many_ucms_those_examined_lately_are_shown_and_the_others_can_be_chosen(admin: Any) -> None:
+    settings = admin.service.settings
+    more = {f"site-{number}": settings.ucms["office"] for number in range(500)}
+    admin.service.settings = settings.model_copy(update={"ucms": {**settings.ucms, **more}})
+    examined(admin, Checkup("office", frozenset(), []).as_json(), 0)
+    page = admin.client.get("/doctor")
+    assert len(page.content) < 100_000
+    assert page.text.count('<section class="card"') == 1
+    assert "<option>site-499</option>" in page.text
