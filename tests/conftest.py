@@ -13,9 +13,16 @@ from hypothesis import HealthCheck, settings
 from scraper.webui.browser import ensure_browser
 
 sys.path.insert(0, str(Path(__file__).parent))
+import masked
 from postgres_server import PostgresServer
 from s3_proxy import S3Proxy, proxied
 from s3_server import S3Server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Every test's stderr is looked through."""
+    config.pluginmanager.register(masked, "masked")
+
 
 # A busy machine takes its time over an example; what hangs, pytest's own timeout ends.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
