@@ -43,7 +43,7 @@ def main() -> None:
         ucms = {name: stack.enter_context(Simulator(today=None, api_new=True, seconds=(4.0, 40.0), **kind)) for name, kind in OFFICES}
         config = _configure(place, ucms)
         # What is missing afterwards belongs into the pictures.
-        subprocess.run([*_OURS, str(config), "run"], check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run([*_OURS, str(config), "run"], check=False, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own words
         with _served(config, place / "serve.log") as address:
             _photograph(address, folder)
 
@@ -68,7 +68,7 @@ def _configure(place: Path, ucms: dict[str, Simulator]) -> Path:
 def _served(config: Path, log: Path) -> Iterator[str]:
     """The address of `serve`, while it runs."""
     with log.open("w") as lines:
-        process = subprocess.Popen([*_OURS, str(config), "serve"], stderr=lines)  # noqa: S603
+        process = subprocess.Popen([*_OURS, str(config), "serve"], stderr=lines)  # noqa: S603 -- our own words
     try:
         deadline = time.monotonic() + 60
         while "listening on " not in log.read_text():

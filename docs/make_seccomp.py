@@ -24,7 +24,7 @@ kexec_load keyctl lookup_dcookie mount mount_setattr move_mount move_pages migra
 open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace
 putpmsg query_module quotactl quotactl_fd reboot request_key security setdomainname sethostname setns settimeofday swapoff swapon
 _sysctl sysfs syslog tuxcall umount2 uselib userfaultfd ustat vhangup vserver
-""".split()  # noqa: SIM905 -- a list of words
+""".split()  # noqa: SIM905 -- a list to read -- a list of words
 #: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC: kinds of namespaces that Chromium does not need.
 OTHER_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000
 AF_VSOCK = 40
@@ -55,7 +55,7 @@ def profile(names: list[str]) -> dict[str, object]:
 
 
 #: Younger than these headers.
-NEWER = "cachestat fchmodat2 futex_requeue futex_wait futex_wake map_shadow_stack mseal".split()  # noqa: SIM905
+NEWER = "cachestat fchmodat2 futex_requeue futex_wait futex_wake map_shadow_stack mseal".split()  # noqa: SIM905 -- a list to read
 
 
 if __name__ == "__main__":

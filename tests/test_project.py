@@ -35,6 +35,14 @@ def test_lock_file_pins_every_dependency():
     assert names <= locked
 
 
+def test_every_exception_from_the_linter_has_its_reason():
+    files = [path for folder in ("scraper", "converters", "docs", ".ci") for path in (ROOT / folder).rglob("*.py")]
+    lines = [
+        (path.name, line.strip()) for path in files for line in path.read_text().splitlines() if "# noqa" in line or "# ruff: noqa" in line
+    ]
+    assert [(name, line) for name, line in lines if not re.search(r"noqa: [A-Z0-9, ]+ (-- |\()", line)] == []
+
+
 def test_package_ships_the_simulation_and_the_migrations():
     import scraper
 

@@ -41,7 +41,7 @@ def _ask_service(settings: Settings) -> str | None:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
     # Nothing secret is sent, and nobody but this machine answers: its certificate needs no proof.
     connection = (
-        http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=ssl._create_unverified_context())  # noqa: S323
+        http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=ssl._create_unverified_context())  # noqa: S323 -- as above
         if settings.admin.tls.is_set
         else http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     )

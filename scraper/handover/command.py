@@ -91,7 +91,7 @@ def _start(argv: list[str], environment: dict[str, str], description: bytes, out
         with tempfile.TemporaryFile() as told:
             told.write(description)
             told.seek(0)
-            return subprocess.Popen(argv, stdin=told, stdout=output, stderr=output, env=environment, start_new_session=True)  # noqa: S603
+            return subprocess.Popen(argv, stdin=told, stdout=output, stderr=output, env=environment, start_new_session=True)  # noqa: S603 -- the words are the configuration's own
     finally:
         os.close(output)
 

@@ -93,7 +93,7 @@ def _loaded(text: str) -> Any:
     if deepest <= _DEEP:
         with suppress(yaml.YAMLError):
             return yaml.load(text, _FastLoader)  # noqa: S506 -- a SafeLoader
-    return yaml.load(text, _Loader)  # noqa: S506
+    return yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
 
 
 def _not_yaml(where: str, text: str, index: int) -> ConfigError:

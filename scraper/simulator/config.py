@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 #: Obviously fake, and the same for everybody: the simulation guards nothing.
 WEB_USER = "backup"
-WEB_PASSWORD = "simulated-web-password"  # noqa: S105
+WEB_PASSWORD = "simulated-web-password"  # noqa: S105 -- it guards nothing
 API_USER = "cdrapi"
-API_PASSWORD = "simulated-api-password"  # noqa: S105
+API_PASSWORD = "simulated-api-password"  # noqa: S105 -- it guards nothing
 
 
 @dataclass(frozen=True, slots=True)

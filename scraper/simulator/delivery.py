@@ -47,7 +47,7 @@ async def abort(scope: Scope) -> None:
     transport = cast(asyncio.Transport, scope["state"]["transport"])
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _DRAIN_SECONDS
-    while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < deadline:  # noqa: ASYNC110
+    while transport.get_write_buffer_size() and not transport.is_closing() and loop.time() < deadline:  # noqa: ASYNC110 -- see below
         await asyncio.sleep(0.01)  # asyncio tells nobody when a transport has nothing left to write
     transport.abort()
 

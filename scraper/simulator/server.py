@@ -94,7 +94,7 @@ class Simulator:
         self.stop()
 
     def _url(self, port: int) -> str:
-        host = "127.0.0.1" if self.config.host in ("0.0.0.0", "::") else self.config.host  # noqa: S104
+        host = "127.0.0.1" if self.config.host in ("0.0.0.0", "::") else self.config.host  # noqa: S104 -- compared, not bound
         return f"{'https' if self.config.tls else 'http'}://{host}:{port}"
 
     def _tls(self) -> ssl.SSLContext | None:
