@@ -156,7 +156,7 @@ def headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_of_the_project_that_the_text_names_exist(page: Path) -> None:
-    places = (ROOT, ROOT / "tests", ROOT / "scraper", ROOT / "docs")
+    places = (ROOT, ROOT / "tests", ROOT / "tests" / "bench", ROOT / "scraper", ROOT / "docs")
     named = [text.split("::")[0] for text in code(page) if _FILE.fullmatch(text)]
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
