@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 import httpx
@@ -18,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from scraper.simulator import Simulator, SimulatorConfig
+from scraper.simulator.town import Town
 
 
 def handshake(simulator, context):
@@ -107,3 +109,20 @@ def test_run_forever_serves_until_a_signal():
         assert httpx.get(f"{url}/login").status_code == 200
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(5) == 0
+
+
+def test_many_answer_from_one_thread_each_at_its_own_port():
+    threads = threading.active_count()
+    with Town(20, recordings=2, api_new=True, latency_seconds=0.05) as town:
+        assert threading.active_count() == threads + 1
+        for number, ucm in enumerate(town.ucms[:3]):
+            for _ in range(number):
+                began = time.monotonic()
+                assert httpx.post(f"{ucm.url}/api", json={"request": {"action": "challenge", "user": "cdrapi"}}).status_code == 200
+                assert time.monotonic() - began >= 0.05
+        assert [len(ucm.state.actions) for ucm in town.ucms[:4]] == [0, 1, 2, 0]
+        recordings = [[one.path for one in ucm.state.all_recordings] for ucm in town.ucms]
+        assert len({tuple(paths) for paths in recordings}) == 20
+        url = town.ucms[0].url
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
