@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from scraper.catalog import Catalog, schema
 from scraper.catalog.search import Wish
+from scraper.models import RecordingClass
 
 UCMS = tuple(f"ucm-{number:02}" for number in range(20))
 #: The first recording; from then on they come evenly for two years.
@@ -55,7 +56,7 @@ def fact(number: int, recordings: int) -> Fact:
 
 def fill(catalog: Catalog, recordings: int) -> None:
     """Enter so many recordings with their calls and search entries; of ten, one has had a gap; of a thousand, one is missing or gone."""
-    numbers = iter(range(1, recordings + 1))
+    numbers, words, places = iter(range(1, recordings + 1)), dict[tuple[str, str], int](), list[tuple[int, str, int]]()
     while batch := [fact(number, recordings) for number in islice(numbers, _BATCH)]:
         tenth = [each for each in batch if each.number % 10 == 0]
         for table, rows in (
@@ -68,6 +69,10 @@ def fill(catalog: Catalog, recordings: int) -> None:
             (schema.audit, map(_audit, tenth)),
         ):
             _load(catalog, table, list(rows))
+        for each in batch:
+            for word in (each.extension, each.other):
+                places.append((words.setdefault((each.ucm, word), len(words) + 1), each.at, each.number))
+    _load_words(catalog, words, sorted(places))
     with catalog.transaction() as connection:
         connection.exec_driver_sql("ANALYZE")
 
@@ -76,6 +81,17 @@ def _load(catalog: Catalog, table: Table, rows: list[dict[str, Any]]) -> None:
     names = [column.name for column in table.columns]
     with catalog.transaction() as connection:
         catalog.load(connection, table, [tuple(row.get(name) for name in names) for row in rows])
+
+
+def _load_words(catalog: Catalog, words: dict[tuple[str, str], int], places: list[tuple[int, str, int]]) -> None:
+    for table, rows in (
+        (schema.search_words, ((number, *key, key[1][::-1]) for key, number in sorted(words.items()))),
+        (schema.search_places, places),
+    ):
+        waiting = iter(rows)
+        while batch := list(islice(waiting, _BATCH)):
+            with catalog.transaction() as connection:
+                catalog.load(connection, table, batch)
 
 
 def _call(of: Fact) -> dict[str, Any]:
@@ -150,14 +166,30 @@ def questions(recordings: int) -> Iterator[tuple[str, Any]]:
     yield "recordings: far down", lambda catalog: catalog.search(Wish(), after=f"{day}T12:00:00_{recordings // 3}")
     yield "recordings: of a UCM", searching(ucm=UCMS[5])
     yield "recordings: of a day", searching(since=day, until=day + timedelta(days=1))
+    yield "recordings: of a UCM's day", searching(ucm=UCMS[5], since=day, until=day + timedelta(days=1))
+    yield "recordings: of a UCM that is not there", searching(ucm="elsewhere")
+    yield "recordings: of a kind that is not there", searching(klass=RecordingClass.MEETME)
     yield "recordings: short ones", searching(longest=2.0)
+    yield "recordings: short ones of a UCM", searching(longest=2.0, ucm=UCMS[5])
+    yield "recordings: of a length that is rare", searching(shortest=60.01, longest=60.02)
     yield "recordings: very long ones", searching(shortest=RARE_SECONDS - 60)
     yield "recordings: a number", searching(text=RARE_NUMBER)
     yield "recordings: a number, with country code", searching(text="+1" + RARE_NUMBER)
     yield "recordings: end of a number", searching(text=RARE_NUMBER[-5:])
     yield "recordings: nobody's number", searching(text="0123456789")
     yield "recordings: an extension", searching(text=often)
+    yield "recordings: an extension in one UCM", searching(text=often, ucm=UCMS[3])
+    yield "recordings: an extension's long ones", searching(text=often, shortest=900.0)
+    yield "recordings: an extension's of a kind that is not there", searching(text=often, klass=RecordingClass.QUEUE)
+    yield "recordings: an extension's of a day", searching(text=often, since=day, until=day + timedelta(days=1))
+    yield "recordings: an extension with a number", searching(text=f"{often} +1{RARE_NUMBER}")
     yield "recordings: a number in one UCM", searching(text=RARE_NUMBER, ucm=UCMS[3])
+    yield "recordings: numbers that begin alike", searching(text="50012")
+    yield "recordings: numbers that begin alike, of a day", searching(text="50012", since=day, until=day + timedelta(days=1))
+    yield "recordings: numbers that end alike", searching(text="0150")
+    yield "recordings: numbers that end alike, very long ones", searching(text="0150", shortest=RARE_SECONDS - 60)
+    yield "recordings: numbers that end alike, of a kind that is not there", searching(text="0150", klass=RecordingClass.QUEUE)
+    yield "recordings: most numbers, in one UCM", searching(text="5", ucm=UCMS[3], longest=0.5)
     yield "recording: one", lambda catalog: catalog.recording(recordings // 2)
     yield "recording: its calls", lambda catalog: catalog.calls_of(catalog.recording(recordings // 2).recording)
     yield "gaps: groups", lambda catalog: catalog.gap_groups(UCMS)

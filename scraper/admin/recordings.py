@@ -44,7 +44,9 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    number: str = Field(default="", max_length=200, pattern=_PLAIN, description="A part of a number or of a name, however it is grouped.")
+    number: str = Field(
+        default="", max_length=200, pattern=_PLAIN, description="How a number, or words of a name, begin or end, however they are grouped."
+    )
     ucm: str | None = Field(default=None, max_length=100, pattern=_PLAIN, description="Only this UCM's.")
     klass: RecordingClass | None = Field(default=None, alias="class", description="Ordinary (monitor), queue or conference (meetme).")
     since: Day | None = Field(default=None, description="Calls from this day on, in the PBX's time.")
@@ -96,10 +98,14 @@ class RecordingItem(BaseModel):
 
 
 class RecordingPage(BaseModel):
-    """Some of what was found, the newest first. ``complete``: false while new recordings are still being made findable."""
+    """Some of what was found, the newest first. ``complete``: false while new recordings are still being made findable.
+
+    ``looked_back_to``: where so little was found among so many that it stopped looking before the page was full; ``next`` goes on there.
+    """
 
     items: list[RecordingItem]
     next: str | None
+    looked_back_to: str | None
     complete: bool
 
 
@@ -156,7 +162,8 @@ class Waveform(BaseModel):
 def search(request: Request, wanted: Annotated[Wanted, Query()]) -> RecordingPage:
     """Find archived recordings, the newest first."""
     found, complete = _search(request, wanted)
-    return RecordingPage(items=[RecordingItem.of(hit) for hit in found.hits], next=found.more, complete=complete)
+    items = [RecordingItem.of(hit) for hit in found.hits]
+    return RecordingPage(items=items, next=found.more, looked_back_to=found.looked_back_to, complete=complete)
 
 
 @api.get("/{id}", response_model=RecordingDetail)
@@ -205,6 +212,7 @@ def search_page(request: Request) -> Response:
         422 if errors else 200,
         hits=[RecordingItem.of(hit) for hit in found.hits],
         older=request.url.include_query_params(after=found.more).query if found.more else None,
+        looked_back_to=found.looked_back_to,
         complete=complete,
         errors=errors,
         typed=typed,

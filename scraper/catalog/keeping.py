@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, nu
 
 from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.database import now
+from scraper.catalog.findable import forget_words
 from scraper.catalog.schema import (
     audit,
     calibrations,
@@ -181,9 +182,10 @@ class Keeping(Tombstones, Calls):
                 connection.execute(calls.delete().where(calls.c.id.in_(some)))
 
     def end_erasure(self, ucm: str, doomed: Doomed) -> None:
-        """What was noted at the beginning is done; what still names these recordings (reports, the audit log) names them no more."""
+        """What was noted at the beginning is done; what still names these recordings (reports, audit log, words) names them no more."""
         with self.transaction(of=ucm) as connection:
             scrub_texts(connection, ucm, {key.name for key in doomed.keys})
+            forget_words(connection, ucm)
             connection.execute(erasures.delete().where(erasures.c.ucm == ucm))
 
     def leaves_traces(self) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
@@ -345,8 +346,44 @@ search_index = Table(
     Column("at", String, nullable=False),  # PBX local, '2026-02-06 16:21:36', or its month, or ''
     Column("seconds", Float),
     Column("words", Text, nullable=False),  # numbers and names, ' 1000 5555550100 '
-    # Holds all that a search asks for, so that it reads nothing else.
+    # Each holds what a search asks for beside it, so that it reads nothing else.
     Index("ix_search_index_newest", "at", "recording_id", "ucm", "class", "seconds", "words"),
+    Index("ix_search_index_of_ucm", "ucm", "at", "recording_id", "class", "seconds"),
+    Index(None, "seconds"),
+)
+#: Of the few that are not ordinary; on PostgreSQL the migrations say the same.
+Index(
+    "ix_search_index_of_class",
+    search_index.c["class"],
+    search_index.c.at,
+    search_index.c.recording_id,
+    search_index.c.ucm,
+    search_index.c.seconds,
+    sqlite_where=text("class <> 'monitor'"),
+)
+
+#: Each single word of a UCM's recordings once, to be found by its beginning and by its end.
+search_words = Table(
+    "search_words",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=False),
+    Column("ucm", String, nullable=False),
+    Column("word", String, nullable=False),
+    Column("backwards", String, nullable=False),
+    UniqueConstraint("ucm", "word"),
+    Index(None, "ucm", "backwards"),
+)
+
+#: In which recordings a word is; ``at`` is theirs in the search index.
+search_places = Table(
+    "search_places",
+    metadata,
+    Column("word_id", _Key, primary_key=True, autoincrement=False),
+    Column("at", String, primary_key=True),
+    Column(
+        "recording_id", _Key, ForeignKey("search_index.recording_id", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
+    ),
+    sqlite_with_rowid=False,
 )
 
 #: What was let go of on purpose, so that nothing brings it back: keyed hashes, no name and no number.

@@ -1,39 +1,43 @@
 """Finding recordings by who spoke, when, how long and where, page by page, in an archive of any size.
 
-The table ``search_index`` holds what is asked for in one row a recording, made from file names, lists and call records: one index serves
-every search, the newest first. It is only derived: :meth:`Search.index_some` brings it up to date, a batch at a time.
+A search looks where it has to look at least: at the recordings of a word or of a rare length where they are few; at those of a word, from
+the newest on, where they are many; else at all, from the newest on. Where what is wanted is rare among what it looks at, it stops after so
+many, and the page says how far back that was: no search takes long.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, func, literal_column, or_, select, tuple_, union_all
 
-from scraper.catalog.calls import Calls, StoredCall
+from scraper.catalog.calls import StoredCall
+from scraper.catalog.findable import Findable, seconds_of
 from scraper.catalog.recordings import Recording, recording_of
-from scraper.catalog.schema import call_files, calls, inventory, meta, recordings, search_index
-from scraper.catalog.upserts import Upsert
+from scraper.catalog.schema import call_files, calls, recording_sums, recordings, search_index, search_places, search_words
 from scraper.catalog.words import wanted, words_of
-from scraper.models import UNDATED, RecordingClass, time_in_name
+from scraper.models import RecordingClass
 
-#: Recordings that are indexed in one transaction.
-BATCH = 1000
+#: So few recordings are all looked at, in whatever order.
+_FEW = 3000
+#: So many are looked at for one page, more only where the page isn't full by then: in an index alone, or each looked up.
+_IN_INDEX, _LOOKED_UP = (2000, 50_000), (_FEW,)
+#: So many words that begin or end alike are told apart; of so few, the recordings are brought into one order as they are read.
+_WORDS, _MERGED = 1000, 30
 #: Legs that are shown of one recording.
 _MOST_LEGS = 100
-_WATERMARK = "search:call-files"
-_UTC = ZoneInfo("UTC")
 _CURSOR = re.compile(r"([0-9T:-]{0,19})_([0-9]{1,18})")
+#: After all text, as databases sort it here.
+_LAST = "\U0010ffff"
 
-#: (ucm, class, month, name).
-_Key = tuple[str, str, str, str]
+_Conditions = list[ColumnElement[bool]]
+#: ``at`` and number of a recording: no two have the same.
+_Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,31 +68,49 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what was found, the newest first; ``more``: the place where the next page begins, None at the end."""
+    """Some of what was found, the newest first; ``more``: the place where the next page begins, None at the end.
+
+    ``looked_back_to``: where it stopped looking before the page was full, as a hit's ``at``.
+    """
 
     hits: list[Hit]
     more: str | None
+    looked_back_to: str | None = None
 
 
-class Search(Calls):
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where to look: ``rows`` have the columns ``at`` and ``recording_id``; ``left``: what is to be asked of each in the search index.
+
+    ``most``: so many of them are looked at, the newest first, then so many; none: all. ``own``: they are the search index's own rows.
+    """
+
+    rows: Select[Any]
+    left: _Conditions
+    most: tuple[int, ...] = ()
+    own: bool = False
+
+
+class Search(Findable):
     """Archived recordings by what is known of them."""
 
     def search(self, wish: Wish, *, after: str | None = None, limit: int = 50) -> Page:
         """What is found, from ``after`` (an earlier page's ``more``) on. What no page could have said is taken as the beginning."""
-        place = tuple_(search_index.c.at, search_index.c.recording_id)
-        conditions = _conditions(wish)
-        if (last := _place(after)) is not None:
-            conditions.append(place < last)
-        newest = select(search_index.c.recording_id, search_index.c.at, search_index.c.words).where(and_(True, *conditions))
-        # Found in the index alone; only then are the few rows looked up.
-        found = newest.order_by(search_index.c.at.desc(), search_index.c.recording_id.desc()).limit(limit + 1).subquery()
-        query = select(recordings, found.c.at, found.c.words).join(found, found.c.recording_id == recordings.c.id)
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(found.c.at.desc(), found.c.recording_id.desc())).mappings().all()
-        more = f"{rows[limit - 1]['at'].replace(' ', 'T')}_{rows[limit - 1]['id']}" if len(rows) > limit else None
+            way = _way(connection, wish, _place(after))
+            if way is None:
+                return Page([], None)
+            for most in way.most if way.left and way.most else (None,):
+                end = _end(connection, way, most) if most else None
+                found = connection.execute(_newest(way, end).limit(limit + 1)).all()
+                if end is None or len(found) > limit:
+                    break
+            rows = _rows(connection, found[:limit])
         # What is on its way into the store, or just being exchanged, is there a moment later.
-        hits = [_hit(row) for row in rows[:limit] if row["state"] == "archived"]
-        return Page(hits, more)
+        hits = [_hit(row) for row in rows if row["state"] == "archived"]
+        if len(found) > limit:
+            return Page(hits, _told(*found[limit - 1]))
+        return Page(hits, _told(*end), end[0]) if end else Page(hits, None)
 
     def recording(self, identifier: int) -> Hit | None:
         """One archived recording by its number in the catalog."""
@@ -110,154 +132,168 @@ class Search(Calls):
         named = select(call_files.c.call_id).where(*file)
         return list(islice(self._calls(and_(calls.c.ucm == identity.ucm, calls.c.id.in_(named))), _MOST_LEGS))
 
-    def index_some(self, zones: Mapping[str, ZoneInfo]) -> bool:
-        """Take one more batch into the index: new recordings, then what call records have told since; whether there was one.
 
-        ``zones``: each UCM's own time zone.
-        """
-        with self.reading() as connection:
-            newest = connection.scalar(select(func.max(call_files.c.id))) or 0
-            known = connection.scalar(select(meta.c.value).where(meta.c.key == _WATERMARK))
-            new = bool(_new_recordings(connection, 1))
-        if not new:
-            return known is not None and int(known) < newest and self._learn_from_calls(int(known), zones)
-        # Nobody writes meanwhile: on PostgreSQL a smaller number may be on its way while a larger one is there already.
-        with self.transaction() as connection:
-            newest = connection.scalar(select(func.max(call_files.c.id))) or 0
-            rows = _new_recordings(connection, BATCH)
-        if known is None:
-            self.set_meta(_WATERMARK, str(newest))
-        self._index(rows, zones)
-        return len(rows) == BATCH
-
-    def _learn_from_calls(self, known: int, zones: Mapping[str, ZoneInfo]) -> bool:
-        query = select(call_files.c.id, calls.c.ucm, call_files.c["class"], call_files.c.name).join(calls)
-        with self.transaction() as connection:
-            told = connection.execute(query.where(call_files.c.id > known).order_by(call_files.c.id).limit(BATCH)).all()
-        with self.reading() as connection:
-            rows = _recordings_named(connection, told)
-        if rows:
-            self._index(rows, zones)
-        if told:
-            self.set_meta(_WATERMARK, str(told[-1][0]))
-        return len(told) == BATCH
-
-    def _index(self, rows: Sequence[Mapping[Any, Any]], zones: Mapping[str, ZoneInfo]) -> None:
-        with self.reading() as connection:
-            said, listed = _said_by_calls(connection, rows), _listed(connection, rows)
-        entries = [_entry(row, zones.get(row["ucm"], _UTC), said.get(_key(row), []), listed.get(_key(row))) for row in rows]
-        with self.transaction() as connection:
-            # A recording may have been withdrawn since it was read.
-            there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_([row["id"] for row in rows]))))
-            if entries := [entry for entry in entries if entry["recording_id"] in there]:
-                connection.execute(_UPSERT.on(connection), entries)
+def _way(connection: Connection, wish: Wish, after: _Place | None) -> _Way | None:
+    """Where to look for this; None where nothing can be found."""
+    looked_for = wanted(wish.text)
+    ucms = [wish.ucm] if wish.ucm is not None else connection.scalars(select(recording_sums.c.ucm)).all()
+    words = [_words(connection, ucms, texts) for texts in looked_for]
+    if not all(words):
+        return None
+    ways = [*_few_ways(connection, wish, words, after)]
+    if ways:
+        return min(ways, key=lambda found: found[0])[1]
+    if words and len(fewest := min(words, key=len)) <= _MERGED:
+        when = [*_when(search_places.c, wish), *_before(search_places.c, after)]
+        columns = search_places.c.at, search_places.c.recording_id
+        each = [select(*columns).where(search_places.c.word_id == word, *when) for word in fewest]
+        others = [texts for texts, found in zip(looked_for, words, strict=True) if found is not fewest]
+        left = [*_is_said(search_index.c, others), *_is_of(search_index.c, wish, ucm=False), *_lasts(search_index.c, wish)]
+        return _Way(each[0] if len(each) == 1 else select(union_all(*each).subquery()), left, _LOOKED_UP)
+    return _through_all(wish, looked_for, after)
 
 
-def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
-    """Each on columns of the one index."""
-    table = search_index.c
-    found: list[ColumnElement[bool]] = []
-    if texts := wanted(wish.text):
-        found.append(or_(*(table.words.contains(text, autoescape=True) for text in texts)))
-    if wish.ucm is not None:
-        found.append(table.ucm == wish.ucm)
-    if wish.klass is not None:
-        found.append(table["class"] == wish.klass.value)
+def _few_ways(connection: Connection, wish: Wish, words: Sequence[set[int]], after: _Place | None) -> Iterator[tuple[int, _Way]]:
+    """The ways that lead to few recordings, each with how many these are."""
+    place, entry, looked_for = search_places.c, search_index.c, wanted(wish.text)
+    said = select(place.at, place.recording_id).where(*_when(place, wish), *_before(place, after))
+    tries = [
+        (said.where(place.word_id.in_(mine)), [texts for number, texts in enumerate(looked_for) if number != which])
+        for which, mine in enumerate(words)
+        if len(mine) <= _WORDS
+    ]
+    if wish.shortest is not None or wish.longest is not None:
+        lasting = and_(*_within(entry.seconds, wish))
+        tries.append((select(entry.at, entry.recording_id).where(lasting).order_by(entry.seconds), looked_for))
+    for rows, others in tries:
+        # The limit keeps databases from looking at all recordings in their order instead.
+        few = rows.limit(_FEW + 1)
+        count = (
+            connection.scalar(select(func.count()).select_from(few.with_only_columns(few.selected_columns["recording_id"]).subquery())) or 0
+        )
+        if count <= _FEW:
+            left = [*_is_of(entry, wish), *_when(entry, wish), *_before(entry, after), *_lasts(entry, wish), *_is_said(entry, others)]
+            yield count, _Way(few, left)
+
+
+def _through_all(wish: Wish, looked_for: Sequence[list[str]], after: _Place | None) -> _Way:
+    """Look at all recordings, or at all of a UCM or of a rarer class."""
+    entry = search_index.c
+    within: _Conditions = [*_when(entry, wish), *_before(entry, after)]
+    left = [*_lasts(entry, wish), *_is_said(entry, looked_for)]
+    rarer = wish.klass not in (None, RecordingClass.MONITOR)
+    if rarer:
+        within += [
+            entry["class"] == (wish.klass and wish.klass.value),
+            entry["class"] != literal_column("'monitor'"),
+        ]  # so that it sees the index of those
+        left += _is_of(entry, wish, klass=False)
+    else:
+        within += [entry.ucm == wish.ucm] if wish.ucm is not None else []
+        left += _is_of(entry, wish, ucm=False)
+    in_index = not looked_for or (wish.ucm is None and not rarer)
+    return _Way(select(entry.at, entry.recording_id).where(*within), left, _IN_INDEX if in_index else _LOOKED_UP, own=True)
+
+
+def _end(connection: Connection, way: _Way, most: int) -> _Place | None:
+    """The place of the last recording of so many; None where there are no more than that."""
+    found = connection.execute(_in_order(way.rows).limit(2).offset(most - 1)).all()
+    return (found[0][0], found[0][1]) if len(found) == 2 else None
+
+
+def _newest(way: _Way, end: _Place | None) -> Select[Any]:
+    """What is found on this way, down to its end."""
+    if way.own:
+        down = [search_index.c.at >= end[0], _place_of(search_index.c) >= end] if end else []
+        return _in_order(way.rows.where(*way.left, *down))
+    rows = way.rows.subquery()
+    found = _in_order(select(rows.c.at, rows.c.recording_id))
+    if not way.left:
+        return found
+    down = [rows.c.at >= end[0], _place_of(rows.c) >= end] if end else []
+    return found.join(search_index, search_index.c.recording_id == rows.c.recording_id).where(*way.left, *down)
+
+
+def _rows(connection: Connection, found: Sequence[Row[Any]]) -> list[RowMapping]:
+    """Only now the few are looked up, in the order in which they were found."""
+    numbers = [row.recording_id for row in found]
+    query = select(recordings, search_index.c.at, search_index.c.words).join(search_index, search_index.c.recording_id == recordings.c.id)
+    by_number = {row["id"]: row for row in connection.execute(query.where(recordings.c.id.in_(numbers))).mappings()}
+    return [by_number[number] for number in numbers]
+
+
+def _in_order(rows: Select[Any]) -> Select[Any]:
+    at, number = rows.selected_columns["at"], rows.selected_columns["recording_id"]
+    return rows.order_by(at.desc(), number.desc())
+
+
+def _words(connection: Connection, ucms: Sequence[str], texts: list[str]) -> set[int]:
+    """The words, by their numbers, that are one of these texts, begin or end with it; where they are too many, not all."""
+    found: set[int] = set()
+    word, backwards = search_words.c.word, search_words.c.backwards
+    for one in texts:
+        said = one.strip()
+        if one.startswith(" ") and one.endswith(" "):
+            alike = word == said
+        else:
+            column, start = (word, said) if one.startswith(" ") else (backwards, said[::-1])
+            alike = and_(column >= start, column < start + _LAST)
+        found.update(connection.scalars(select(search_words.c.id).where(search_words.c.ucm.in_(ucms), alike).limit(_WORDS + 1)))
+    return found
+
+
+def _when(table: Any, wish: Wish) -> _Conditions:
+    found: _Conditions = []
     if wish.since is not None:
         # One of which only the month is known is in the window if all of the month is.
         found.append(table.at >= wish.since.isoformat()[: 7 if wish.since.day == 1 else 10])
     if wish.until is not None:
         found += [table.at < wish.until.isoformat(), table.at.not_in(("", wish.until.isoformat()[:7]))]
-    if wish.shortest is not None:
-        found.append(table.seconds >= wish.shortest)
-    if wish.longest is not None:
-        found.append(table.seconds <= wish.longest)
     return found
 
 
-def _place(cursor: str | None) -> tuple[str, int] | None:
+def _before(table: Any, after: _Place | None) -> _Conditions:
+    return [] if after is None else [table.at <= after[0], _place_of(table) < after]
+
+
+def _place_of(table: Any) -> Any:
+    return tuple_(table.at, table.recording_id)
+
+
+# What is asked of each recording on the way is written so that no index seems to serve it: the way is chosen.
+
+
+def _is_of(table: Any, wish: Wish, *, ucm: bool = True, klass: bool = True) -> _Conditions:
+    asked = [(table.ucm, wish.ucm if ucm else None), (table["class"], wish.klass.value if klass and wish.klass else None)]
+    return [column + "" == value for column, value in asked if value is not None]
+
+
+def _lasts(table: Any, wish: Wish) -> _Conditions:
+    return _within(table.seconds + 0, wish)
+
+
+def _within(seconds: Any, wish: Wish) -> _Conditions:
+    bounds = (
+        (seconds >= wish.shortest) if wish.shortest is not None else None,
+        (seconds <= wish.longest) if wish.longest is not None else None,
+    )
+    return [bound for bound in bounds if bound is not None]
+
+
+def _is_said(table: Any, looked_for: Sequence[list[str]]) -> _Conditions:
+    return [or_(*(table.words.contains(one, autoescape=True) for one in texts)) for texts in looked_for]
+
+
+def _place(cursor: str | None) -> _Place | None:
     found = _CURSOR.fullmatch(cursor or "")
     return (found[1].replace("T", " "), int(found[2])) if found else None
+
+
+def _told(at: str, number: int) -> str:
+    return f"{at.replace(' ', 'T')}_{number}"
 
 
 def _hit(row: RowMapping) -> Hit:
     recording = recording_of(row)
     at, words = row["at"] or row["month"], row["words"] or words_of(recording.identity.name)
-    return Hit(recording, at, _seconds(recording.frames, recording.sample_rate), words.strip())
-
-
-def _seconds(frames: int | None, rate: int | None) -> float | None:
-    return round(frames / rate, 3) if frames is not None and rate else None
-
-
-def _new_recordings(connection: Connection, most: int) -> Sequence[Mapping[Any, Any]]:
-    """The next that are not in the index. Numbers only grow; the last may be given anew, but then its entry went with its recording."""
-    last = select(func.coalesce(func.max(search_index.c.recording_id), 0)).scalar_subquery()
-    return connection.execute(_ROWS.where(recordings.c.id > last).order_by(recordings.c.id).limit(most)).mappings().all()
-
-
-def _recordings_named(connection: Connection, told: Iterable[Sequence[Any]]) -> Sequence[Mapping[Any, Any]]:
-    """The recordings of these names that the index has."""
-    rows: list[Mapping[Any, Any]] = []
-    by_place: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for _, ucm, klass, name in told:
-        by_place[ucm, klass].add(name)
-    for (ucm, klass), names in by_place.items():
-        months = select(recordings.c.month).where(recordings.c.ucm == ucm).distinct()
-        mine = and_(recordings.c.ucm == ucm, recordings.c["class"] == klass, recordings.c.month.in_(months), recordings.c.name.in_(names))
-        rows += connection.execute(_ROWS.join(search_index, search_index.c.recording_id == recordings.c.id).where(mine)).mappings()
-    return rows
-
-
-def _key(row: Mapping[Any, Any]) -> _Key:
-    return row["ucm"], row["class"], row["month"], row["name"]
-
-
-def _said_by_calls(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[_Key, list[Mapping[Any, Any]]]:
-    """The legs of calls that name each recording."""
-    columns = (
-        calls.c.ucm,
-        call_files.c["class"],
-        call_files.c.month,
-        call_files.c.name,
-        calls.c.start,
-        *(calls.c[name] for name in _PEOPLE),
-    )
-    query = select(*columns).join_from(call_files, calls).where(call_files.c.name.in_({row["name"] for row in rows}))
-    by_name: dict[tuple[str, str, str], list[Mapping[Any, Any]]] = defaultdict(list)
-    for leg in connection.execute(query.order_by(calls.c.start)).mappings():
-        by_name[leg["ucm"], leg["class"], leg["name"]].append(leg)
-    return {
-        _key(row): [leg for leg in by_name.get((row["ucm"], row["class"], row["name"]), ()) if leg["month"] in ("", row["month"])]
-        for row in rows
-    }
-
-
-def _listed(connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[_Key, str]:
-    """The call times that the PBX's lists show for those whose names carry none."""
-    silent = [row for row in rows if time_in_name(row["name"], _UTC) is None]
-    if not silent:
-        return {}
-    keys = {name: {row[name] for row in silent} for name in ("ucm", "class", "month", "name")}
-    shown = and_(*(inventory.c[name].in_(values) for name, values in keys.items()), inventory.c.call_time.is_not(None))
-    return {_key(row): row["call_time"] for row in connection.execute(select(inventory).where(shown)).mappings()}
-
-
-def _entry(row: Mapping[Any, Any], zone: ZoneInfo, legs: Sequence[Mapping[Any, Any]], listed: str | None) -> dict[str, Any]:
-    named = time_in_name(row["name"], zone)
-    month = "" if row["month"] == UNDATED else row["month"]
-    at = f"{named:%Y-%m-%d %H:%M:%S}" if named else listed or next((leg["start"] for leg in legs if leg["start"]), month)
-    return {
-        "recording_id": row["id"],
-        "ucm": row["ucm"],
-        "class": row["class"],
-        "at": at[:19],
-        "seconds": _seconds(row["frames"], row["sample_rate"]),
-        "words": words_of(row["name"], (leg[name] for leg in legs for name in _PEOPLE)),
-    }
-
-
-_PEOPLE = ("src", "dst", "answered_by", "caller_name")
-_ROWS = select(*(recordings.c[name] for name in ("id", "ucm", "class", "month", "name", "frames", "sample_rate")))
-_KNOWN = [column.name for column in search_index.c if column.name != "recording_id"]
-_UPSERT = Upsert(search_index, ("recording_id",), lambda new: {name: new[name] for name in _KNOWN})
+    return Hit(recording, at, seconds_of(recording.frames, recording.sample_rate), words.strip())

@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, select
 
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import OpenGap, gap_of
@@ -16,8 +17,11 @@ from scraper.models import GapReason, RecordingClass, Trigger
 
 #: A job of another trigger, or of a window, never asked for all.
 _WHOLE = and_(runs.c.trigger.in_([Trigger.MANUAL.value, Trigger.SCHEDULE.value]), runs.c.since.is_(None), runs.c.until.is_(None))
+#: Older recordings than a list shows, as far as they are counted.
+MOST_BEFORE = 1000
 #: Reasons that say the PBX has it no more: it can't vanish again.
 _VANISHED = (GapReason.GONE.value, GapReason.NOT_LISTED.value)
+_ORDINARY = inventory.c["class"] == RecordingClass.MONITOR.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Reach:
     """How far back the PBX's list of ordinary recordings reached, when it was last read to its end.
 
     ``read_at``: UTC text; ``oldest``: the oldest call shown, PBX local text; ``before``: how many older recordings are known (from earlier
-    lists, or named by calls) and are not listed any more.
+    lists, or named by calls) and are not listed any more, :data:`MOST_BEFORE` at most.
     """
 
     read_at: str
@@ -99,21 +103,22 @@ class Watching(Database):
             return gap_of(row) if row else None
 
     def reach(self, ucm: str, reading: str) -> Reach | None:
-        """What the reading that last came to the list's end says of how far back the list reaches; None where it showed no times."""
-        shown = and_(inventory.c.ucm == ucm, inventory.c.run_id == reading)
-        of_class = inventory.c["class"] == RecordingClass.MONITOR.value
+        """What the reading that last came to the list's end says of how far back the list reaches; None where it showed no times.
+
+        What the reading showed is read once; from then on it costs little.
+        """
+        known = _SHOWN.setdefault(self._engine, {})
         with self.reading() as connection:
-            oldest, read_at = connection.execute(
-                select(func.min(inventory.c.call_time), func.max(inventory.c.last_listed)).where(shown, of_class)
-            ).one()
+            if known.get(ucm, ("",))[0] != reading:
+                shown = and_(inventory.c.ucm == ucm, inventory.c.run_id == reading, _ORDINARY)
+                times = select(func.min(inventory.c.call_time), func.max(inventory.c.last_listed)).where(shown)
+                first, read_at = connection.execute(times).one()
+                known[ucm] = (reading, first, read_at)
+            _, oldest, read_at = known[ucm]
             if not oldest or not read_at:
                 return None
-            older = and_(inventory.c.ucm == ucm, inventory.c.run_id != reading, of_class, inventory.c.call_time < oldest)
-            listed_before = connection.scalar(select(func.count()).where(older)) or 0
-            named = select(func.count()).select_from(call_files).join(calls)
-            is_older = and_(calls.c.ucm == ucm, calls.c.start < oldest, calls.c.start != "")
-            named_before = connection.scalar(named.where(is_older, call_files.c["class"] == RecordingClass.MONITOR.value)) or 0
-        return Reach(read_at, oldest, max(listed_before, named_before))
+            before = max(connection.scalar(query) or 0 for query in (_listed_before(ucm, reading, oldest), _named_before(ucm, oldest)))
+        return Reach(read_at, oldest, before)
 
     def still_missing(self, ucm: str) -> list[Missing]:
         """Open gaps of ordinary recordings that the PBX may still have; what lies in quarantine can't vanish any more."""
@@ -125,6 +130,26 @@ class Watching(Database):
             return [Missing(*row) for row in connection.execute(query)]
 
 
+def _listed_before(ucm: str, reading: str, oldest: str) -> Select[int]:
+    """Those of earlier months come first in the index, so that few others are read."""
+    within = and_(inventory.c.ucm == ucm, _ORDINARY, inventory.c.month <= oldest[:7])
+    older = select(inventory.c.id).where(within, inventory.c.run_id != reading, inventory.c.call_time < oldest)
+    return select(func.count()).select_from(older.order_by(inventory.c.month, inventory.c.name).limit(MOST_BEFORE).subquery())
+
+
+def _named_before(ucm: str, oldest: str) -> Select[int]:
+    """Of the newest of the older calls: nearly each names one."""
+    older = select(calls.c.id).where(calls.c.ucm == ucm, calls.c.start < oldest, calls.c.start != "").order_by(calls.c.start.desc())
+    some = older.limit(MOST_BEFORE).subquery()
+    named = select(call_files.c.id).join(some, some.c.id == call_files.c.call_id)
+    ordinary = named.where(call_files.c["class"] == RecordingClass.MONITOR.value).limit(MOST_BEFORE)
+    return select(func.count()).select_from(ordinary.subquery())
+
+
 def _open(ucm: str) -> ColumnElement[bool]:
     # Both are null, or neither: said so, SQLite finds them in its index on the one instead of reading all that ever were.
     return and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), gaps.c.closed_as.is_(None))
+
+
+#: What was read last, by engine and UCM: a reading, the oldest call that it showed, and when that was.
+_SHOWN: WeakKeyDictionary[Engine, dict[str, tuple[str, str | None, str | None]]] = WeakKeyDictionary()

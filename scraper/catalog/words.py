@@ -14,6 +14,9 @@ _PUNCTUATION = re.compile(r"[\s()/.\-]")
 #: The longest country code, in digits.
 _LONGEST_CODE = 3
 _SHORTEST_NUMBER = 5
+_NUMBER = re.compile(r"\+?[\d*]+")
+#: Databases index no text of any length.
+LONGEST_WORD = 200
 
 
 def words_of(name: str, others: Iterable[str] = ()) -> str:
@@ -23,22 +26,30 @@ def words_of(name: str, others: Iterable[str] = ()) -> str:
     return " " + "".join(f"{word} " for word in dict.fromkeys(_word(part) for part in parts) if word)
 
 
-def wanted(text: str) -> list[str]:
-    """What to look for in :func:`words_of` for what a person typed: any of these texts; nothing where it says nothing.
+def wanted(text: str) -> list[list[str]]:
+    """What to look for in :func:`words_of` for what a person typed: of each list any of its texts; nothing where it says nothing.
 
-    Digits are found within a number, however they were grouped. A number in its international form is found without its country code too:
-    some devices write it, and others don't.
+    A text begins with a space where a word has to begin so, and ends with one where it has to end so. A number, or a word of a name, is
+    found by its beginning and by its end, however it is grouped. A number in its international form is found without its country code
+    too: some devices write it, and others don't.
     """
     plain = text.strip().casefold()
-    if not plain:
-        return []
-    digits = _PUNCTUATION.sub("", plain)
-    international = re.fullmatch(r"(?:\+|00)(\d+)", digits)
-    if international:
-        number = international[1]
-        shorter = (number[cut:] for cut in range(1, _LONGEST_CODE + 1) if len(number) - cut >= _SHORTEST_NUMBER)
-        return [number, *(f" {rest} " for rest in shorter)]
-    return [digits if re.fullmatch(r"[\d*+]+", digits) else " ".join(plain.split())]
+    number = _PUNCTUATION.sub("", plain)
+    return [_any_of(part) for part in ([number] if _NUMBER.fullmatch(number) else plain.split())]
+
+
+def singles(words: str) -> set[str]:
+    """The single words of :func:`words_of`, each as long as the catalog keeps it."""
+    return {word[:LONGEST_WORD] for word in words.split()}
+
+
+def _any_of(part: str) -> list[str]:
+    digits = _PUNCTUATION.sub("", part)
+    word, rests = (digits if _NUMBER.fullmatch(digits) else part), list[str]()
+    if international := re.fullmatch(r"(?:\+|00)(\d+)", digits):
+        word = international[1]
+        rests = [word[cut:] for cut in range(1, _LONGEST_CODE + 1) if len(word) - cut >= _SHORTEST_NUMBER]
+    return [f" {word}", f"{word} ", *(f" {rest} " for rest in rests)]
 
 
 def _word(part: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from scraper.catalog.watching import MOST_BEFORE
 from scraper.models import utc
 from scraper.service.health import UcmHealth
 from scraper.service.notify import Message, Tone
@@ -62,7 +63,7 @@ def vanishing(known: Known, going: Vanishing) -> Message:
         what = f"What was recorded since the last good run will begin to be deleted on the PBX {when}."
     derived = (
         f"Derived from its list: the oldest recording there was {_span(going.horizon.kept)} old when the list was last read, and"
-        f" {going.horizon.before:,} older ones are known that it lists no more."
+        f" {going.horizon.before:,}{' or more' if going.horizon.before == MOST_BEFORE else ''} older ones are known that it lists no more."
     )
     return _message(known, "recordings will soon vanish", f"{what} {derived}", known.health.what_now, tone=Tone.BAD)
 

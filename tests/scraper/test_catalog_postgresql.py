@@ -65,7 +65,7 @@ def test_the_migrations_make_what_the_program_expects_and_all_text_sorts_as_in_s
     with Catalog.open(postgres) as catalog, catalog.reading() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": lambda name, kind, _: kind != "table" or name in OURS})
         # The metadata leaves the conditions of partial indexes to the migrations.
-        differing = [change for change in compare_metadata(context, schema.metadata) if "_open" not in str(change)]
+        differing = [change for change in compare_metadata(context, schema.metadata) if "_open" not in str(change) and "_of_class" not in str(change)]
         assert differing == []
         otherwise = "table_schema = 'public' AND collation_name IS DISTINCT FROM 'C' AND data_type IN ('text', 'character varying')"
         query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {otherwise} AND table_name <> 'alembic_version'"
@@ -99,6 +99,7 @@ def test_a_newer_catalog_is_refused_untouched(postgres: str) -> None:
 # --- writing side by side ---
 
 
+@pytest.mark.fault("catalog", "two machines ask for the last sign-in attempt at once", "one gets it", promise="ban")
 def test_two_who_ask_for_the_last_attempt_at_once_get_one(postgres: str) -> None:
     with Catalog.open(postgres) as one, Catalog.open(postgres) as other:
         budgets = [SignInBudget(catalog, "https://pbx.example.com:8089", lambda: NOW) for catalog in (one, other)]
@@ -161,6 +162,9 @@ def gap() -> Gap:
     return Gap(Identity("office", RecordingClass.MONITOR, "2026-02", "a.wav"), GapReason.CORRUPT, "", "")
 
 
+@pytest.mark.fault(
+    "catalog", "the database server goes in the middle", "it is told, loses nothing, and is found again", exit_code=8, promise="loss"
+)
 def test_a_server_that_goes_in_the_middle_is_told_loses_nothing_and_is_found_again(own_server: PostgresServer) -> None:
     with Catalog.open(own_server.fresh()) as catalog:
         catalog.record_gap(gap())
@@ -191,6 +195,7 @@ def test_a_session_ended_by_the_administrator_is_told(postgres: str) -> None:
         connection.execute(text("SELECT 1"))
 
 
+@pytest.mark.fault("catalog", "no database server answers", "it is told, without the password", exit_code=8, promise="secret")
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     with pytest.raises(CatalogUnreachable) as caught:
         Catalog.open("postgresql+psycopg://user:secret-word@127.0.0.1:1/catalog")

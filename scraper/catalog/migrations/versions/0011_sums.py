@@ -14,7 +14,8 @@ _COUNTS = ("expected", "archived", "gone", "new")
 
 
 def upgrade() -> None:
-    """From 0010; what it holds is counted."""
+    """From 0010; what it holds is counted. What recordings are found by is made anew as people search."""
+    _search()
     _sums()
     _runs()
     op.create_index(
@@ -22,6 +23,36 @@ def upgrade() -> None:
     )
     sums.create_triggers(op.get_bind())
     sums.count_anew(op.get_bind())
+
+
+def _search() -> None:
+    op.get_bind().exec_driver_sql("DELETE FROM search_index")
+    op.create_index("ix_search_index_of_ucm", "search_index", ["ucm", "at", "recording_id", "class", "seconds"], unique=False)
+    op.create_index(op.f("ix_search_index_seconds"), "search_index", ["seconds"], unique=False)
+    few = sa.text("class <> 'monitor'")
+    columns = ["class", "at", "recording_id", "ucm", "seconds"]
+    op.create_index("ix_search_index_of_class", "search_index", columns, unique=False, sqlite_where=few, postgresql_where=few)
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "search_words",
+        sa.Column("id", number, autoincrement=False, nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("ucm", "word", "backwards")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_words")),
+        sa.UniqueConstraint("ucm", "word", name=op.f("uq_search_words_ucm_word")),
+    )
+    op.create_index(op.f("ix_search_words_ucm_backwards"), "search_words", ["ucm", "backwards"], unique=False)
+    op.create_table(
+        "search_places",
+        sa.Column("word_id", number, autoincrement=False, nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("recording_id", number, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"], ["search_index.recording_id"], name=op.f("fk_search_places_recording_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("word_id", "at", "recording_id", name=op.f("pk_search_places")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_search_places_recording_id"), "search_places", ["recording_id"], unique=False)
 
 
 def _sums() -> None:
