@@ -38,13 +38,18 @@ INDEXES = {
     "recordings: an extension's long ones": (r"search_places USING PRIMARY KEY \(word_id=\?", "pk_search_places"),
     "recording: one": ("INTEGER PRIMARY KEY", "pk_recordings"),
     "recording: its calls": ("ix_call_files_name", "ix_call_files_name"),
-    "gaps: groups": ("(uq|ix)_gaps_open", None),
+    "gaps: groups": (r"(uq|ix)_gaps_open|\(ucm=\? AND closed_as=\?\)", None),
     "gaps: page": ("(uq|ix)_gaps_open", "ix_gaps_open"),
     "gaps: gone": (None, None),
     "runs: all": ("ix_runs_started_at_id", "ix_runs_started_at_id"),
     "runs: of a UCM": ("ix_runs_ucm_started_at", "ix_runs_ucm_started_at"),
     "audit": ("audit", "pk_audit"),
 }
+#: How reading a large table whole is told. Of so few rows, PostgreSQL rather reads the search index than looks up fifty.
+WHOLE = (
+    r"SCAN (recordings|search_(index|places|words))\b(?! USING INDEX| USING COVERING INDEX ix_search_index_newest)",
+    r'"Seq Scan"[^{}]*"Relation Name": "(recordings|search_places|search_words|calls|runs)"',
+)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -88,13 +93,6 @@ def test_each_question_of_the_pages_is_answered_by_its_index(large: Catalog) -> 
     wrong = []
     for name, question in asked.items():
         plan, index = plans(large, question), INDEXES[name][0 if sqlite else 1]
-        whole = (
-            re.search(r"SCAN (recordings|search_(index|places|words))\b(?! USING INDEX| USING COVERING INDEX ix_search_index_newest)", plan)
-            if sqlite
-            else re.search(
-                r'"Seq Scan"[^{}]*"Relation Name": "(recordings|search_places|search_words|calls|runs)"', plan
-            )  # of so few rows it rather reads the search index than looks up fifty
-        )
-        if whole or (index and not re.search(index, plan)):
+        if re.search(WHOLE[0 if sqlite else 1], plan) or (index and not re.search(index, plan)):
             wrong.append((name, plan))
     assert wrong == []
