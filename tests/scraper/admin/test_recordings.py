@@ -16,7 +16,7 @@ from converters.compress import compress
 from scraper.admin.listening import Sittings
 from scraper.admin.ranges import Unsatisfiable, asked_part
 from scraper.admin.waveform import NoWaveform, peaks
-from scraper.catalog import Recording
+from scraper.catalog import Recording, search
 from scraper.cdr import Call, CallFile
 from scraper.cdr.clock import Moment
 from scraper.models import Identity, Source, class_of
@@ -315,3 +315,16 @@ def test_flac_and_opus_are_played_shown_and_named(admin: Any, compression: str, 
 def test_what_is_no_whole_wav_has_no_waveform(data: bytes) -> None:
     with pytest.raises(NoWaveform):
         peaks(io.BytesIO(data))
+
+
+def test_a_search_that_stops_early_says_how_far_back_it_looked_and_leads_on(admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_FEW", 0), ("_IN_INDEX", (2,))):
+        monkeypatch.setattr(search, name, value)
+    for second in range(3):
+        add(admin, f"auto-{EPOCH + second}-1000-5555550100.wav", path=f"{second}", frames=8000 if second else 80_000)
+    shown = admin.client.get("/recordings?shortest=5").text
+    assert "Looked back to 2026-02-06" in shown and "Look further back" in shown and "No archived recording is like that" not in shown
+    first = admin.client.get("/api/v1/recordings?shortest=5").json()
+    assert (first["items"], first["looked_back_to"][:10]) == ([], "2026-02-06")
+    rest = admin.client.get("/api/v1/recordings", params={"shortest": 5, "after": first["next"]}).json()
+    assert ([one["seconds"] for one in rest["items"]], rest["next"], rest["looked_back_to"]) == ([10.0], None, None)
