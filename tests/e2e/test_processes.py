@@ -109,7 +109,7 @@ def test_browser_killed_while_packing_ends_the_job_at_once_in_7(office):
 @pytest.mark.fault("config", "a configuration that no job can work with", "it ends before anything is asked", exit_code=2)
 def test_configuration_that_a_job_refuses_ends_in_2(office):
     place = office()
-    place.config.write_text(place.config.read_text().replace("min_free_mb: 1", "url: s3://bucket/recordings"))
+    place.config.write_text(place.config.read_text().replace("timeout_seconds: 8", "executable: /nowhere/chromium"))
     code, report, _ = place.finish(place.command("run", "--json"))
     assert (code, report["exit_code"]) == (2, 2)
 
