@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ import pytest
 import yaml
 from web_servers import TOKEN
 
-from scraper import job
-from scraper.api import calls, pace, status
+from scraper import api_way, job
+from scraper.api import answers, calls, pace, status, transport
 from scraper.desk import Order
 from scraper.models import Report, Trigger, Window
 from scraper.progress import NullProgress
@@ -184,6 +185,14 @@ def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Ca
         return office(**{"today": None, **kind, **ucm}).with_api()
 
     return make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API's answers are waited for no longer than the simulation takes, and it is asked again at once."""
+    monkeypatch.setattr(transport.Patience.__init__, "__defaults__", (2.0, 1.0, 4.0, 10.0))
+    monkeypatch.setattr(answers, "_SERVER_SECONDS", 0.2)
+    monkeypatch.setattr(api_way, "Pace", partial(pace.Pace, fastest=0.0))
 
 
 @contextmanager

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
-
-from scraper.api.pace import Pace
-from scraper.api.transport import Patience
 
 
 @pytest.fixture
-def place(branch, monkeypatch):
-    """An office whose only way is the API, and whose jobs don't wait longer than the simulation takes."""
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (2.0, 1.0, 4.0, 10.0))
-    monkeypatch.setattr("scraper.api.answers._SERVER_SECONDS", 0.2)
-    monkeypatch.setattr("scraper.api_way.Pace", partial(Pace, fastest=0.0))
+def place(branch, impatient):
+    """An office whose only way is the API."""
     place = branch(recordings=3, seconds=(0.5, 1.0), tls=False)
     place.configure(web=None, tls={"verify": False})
     return place

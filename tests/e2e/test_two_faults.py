@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from functools import partial
 from itertools import combinations
 
 import hypothesis.strategies as st
@@ -13,8 +12,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from scraper import log
-from scraper.api.pace import Pace
-from scraper.api.transport import Patience
 from scraper.budget import LIMIT
 from scraper.simulator import API_PASSWORD, WEB_PASSWORD
 
@@ -127,15 +124,7 @@ def examples(count):
     )
 
 
-@pytest.fixture
-def impatient(monkeypatch):
-    """The API's answers are waited for no longer than this simulation takes, and it is asked again at once."""
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (2.0, 1.0, 4.0, 10.0))
-    monkeypatch.setattr("scraper.api.answers._SERVER_SECONDS", 0.2)
-    monkeypatch.setattr("scraper.api_way.Pace", partial(Pace, fastest=0.0))
-
-
-@examples(10)
+@examples(8)
 @given(faults=pairs(AT_THE_API + AT_THE_RECORDINGS), after_a_run=st.booleans(), family=st.sampled_from(["api_new", "api_old"]))
 def test_whichever_two_meet_a_job_over_the_api(branch, capsys, impatient, faults, after_a_run, family):
     place = branch(recordings=3, queue_recordings=1, unanswered_calls=1, seconds=(0.3, 0.8), tls=False, **{family: True})
@@ -148,4 +137,5 @@ def test_whichever_two_meet_a_job_over_the_api(branch, capsys, impatient, faults
 @given(faults=pairs(IN_THE_WEB_UI + AT_THE_RECORDINGS), after_a_run=st.booleans())
 def test_whichever_two_meet_a_job_in_the_browser(office, capsys, faults, after_a_run):
     place = office(recordings=8, today=None, seconds=(0.3, 0.8))
+    place.configure(web={"pack_timeout_seconds": 5})
     live_through(place, faults, after_a_run, capsys)
