@@ -65,7 +65,9 @@ def test_the_migrations_make_what_the_program_expects_and_all_text_sorts_as_in_s
     with Catalog.open(postgres) as catalog, catalog.reading() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": lambda name, kind, _: kind != "table" or name in OURS})
         # The metadata leaves the conditions of partial indexes to the migrations.
-        differing = [change for change in compare_metadata(context, schema.metadata) if "_open" not in str(change) and "_of_class" not in str(change)]
+        differing = [
+            change for change in compare_metadata(context, schema.metadata) if "_open" not in str(change) and "_of_class" not in str(change)
+        ]
         assert differing == []
         otherwise = "table_schema = 'public' AND collation_name IS DISTINCT FROM 'C' AND data_type IN ('text', 'character varying')"
         query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {otherwise} AND table_name <> 'alembic_version'"
