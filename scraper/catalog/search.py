@@ -156,24 +156,24 @@ def _way(connection: Connection, wish: Wish, after: _Place | None) -> _Way | Non
 def _few_ways(connection: Connection, wish: Wish, words: Sequence[set[int]], after: _Place | None) -> Iterator[tuple[int, _Way]]:
     """The ways that lead to few recordings, each with how many these are."""
     place, entry, looked_for = search_places.c, search_index.c, wanted(wish.text)
-    said = select(place.at, place.recording_id).where(*_when(place, wish), *_before(place, after))
-    tries = [
-        (said.where(place.word_id.in_(mine)), [texts for number, texts in enumerate(looked_for) if number != which])
-        for which, mine in enumerate(words)
-        if len(mine) <= _WORDS
-    ]
-    if wish.shortest is not None or wish.longest is not None:
-        lasting = and_(*_within(entry.seconds, wish))
-        tries.append((select(entry.at, entry.recording_id).where(lasting).order_by(entry.seconds), looked_for))
-    for rows, others in tries:
-        # The limit keeps databases from looking at all recordings in their order instead.
-        few = rows.limit(_FEW + 1)
-        count = (
-            connection.scalar(select(func.count()).select_from(few.with_only_columns(few.selected_columns["recording_id"]).subquery())) or 0
-        )
-        if count <= _FEW:
-            left = [*_is_of(entry, wish), *_when(entry, wish), *_before(entry, after), *_lasts(entry, wish), *_is_said(entry, others)]
-            yield count, _Way(few, left)
+    for which, mine in enumerate(words):
+        said = select(place.at, place.recording_id).where(place.word_id.in_(mine), *_when(place, wish), *_before(place, after))
+        if len(mine) <= _WORDS and (count := _count(connection, said)) <= _FEW:
+            others = [texts for number, texts in enumerate(looked_for) if number != which]
+            left = [*_is_of(entry, wish, ucm=False), *_lasts(entry, wish), *_is_said(entry, others)]
+            # The limit keeps databases from looking at all recordings in their order instead.
+            yield count, _Way(said.limit(_FEW), left)
+    lasting = select(search_index).where(*_within(entry.seconds, wish)).order_by(entry.seconds)
+    if (wish.shortest is not None or wish.longest is not None) and (count := _count(connection, lasting)) <= _FEW:
+        few = lasting.limit(_FEW).subquery().c
+        left = [*_is_of(few, wish), *_when(few, wish), *_before(few, after), *_is_said(few, looked_for)]
+        yield count, _Way(select(few.at, few.recording_id), left, own=True)
+
+
+def _count(connection: Connection, rows: Select[Any]) -> int:
+    """How many these are, as far as that matters here."""
+    counted = rows.with_only_columns(rows.selected_columns["recording_id"]).limit(_FEW + 1)
+    return connection.scalar(select(func.count()).select_from(counted.subquery())) or 0
 
 
 def _through_all(wish: Wish, looked_for: Sequence[list[str]], after: _Place | None) -> _Way:
@@ -183,10 +183,8 @@ def _through_all(wish: Wish, looked_for: Sequence[list[str]], after: _Place | No
     left = [*_lasts(entry, wish), *_is_said(entry, looked_for)]
     rarer = wish.klass not in (None, RecordingClass.MONITOR)
     if rarer:
-        within += [
-            entry["class"] == (wish.klass and wish.klass.value),
-            entry["class"] != literal_column("'monitor'"),
-        ]  # so that it sees the index of those
+        # The second so that SQLite sees that the index of those serves.
+        within += [entry["class"] == (wish.klass and wish.klass.value), entry["class"] != literal_column("'monitor'")]
         left += _is_of(entry, wish, klass=False)
     else:
         within += [entry.ucm == wish.ucm] if wish.ucm is not None else []
