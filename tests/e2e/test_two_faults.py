@@ -107,6 +107,9 @@ def live_through(place, faults, after_a_run, capsys):
         archived = place.archived()
         assert before.items() <= archived.items()
         assert story.spoils or place.held_by_pbx().items() <= archived.items()
+    except AssertionError as error:
+        error.add_note(f"{faults}, {after_a_run=}, {place.ucm.config}")
+        raise
     finally:
         log.logger.remove()
         place.ucm.stop()
