@@ -121,7 +121,8 @@ def test_clean_up_ends_what_an_earlier_service_left_and_nobody_elses(home, tmp_p
     other.mkdir()
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     theirs, ours = (
-        subprocess.Popen(sleep, env={**os.environ, MARK: f"{home_of(place)}:12345678"}, start_new_session=True) for place in (other, tmp_path)
+        subprocess.Popen(sleep, env={**os.environ, MARK: f"{home_of(place)}:12345678"}, start_new_session=True)
+        for place in (other, tmp_path)
     )
     left = Path(tempfile.mkdtemp(prefix=f"ucm-{home}-12345678-"))
     try:
