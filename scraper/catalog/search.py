@@ -26,7 +26,7 @@ from scraper.models import RecordingClass
 #: So few recordings are all looked at, in whatever order.
 _FEW = 2000
 #: So many are looked at for one page, more only where the page isn't full by then: in an index alone, or each looked up.
-_IN_INDEX, _LOOKED_UP = (2000, 30_000), (_FEW,)
+_IN_INDEX, _LOOKED_UP = (2000, 30_000), (1000,)
 #: So many words that begin or end alike are told apart; of so few, the recordings are brought into one order as they are read.
 _WORDS, _MERGED = 1000, 30
 #: Legs that are shown of one recording.
