@@ -90,6 +90,7 @@ def test_waiting_for_a_line_can_be_given_up_and_taken_up_again(home):
     assert asyncio.run(read()) == {}
 
 
+@pytest.mark.fault("service", "what a job started got away from it", "it ends with the job", promise="hang")
 def test_end_takes_along_what_got_away_and_the_temporary_files(home):
     async def run():
         child = await start(RUNAWAY + "\n    sys.stdin.read(); signal.pause()", home)
