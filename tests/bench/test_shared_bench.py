@@ -27,7 +27,7 @@ _FRAMES = 1600
 
 
 def an_archive(path: Path, recordings: int) -> Path:
-    """As the PBX packs them: a folder a month, each recording of its own samples."""
+    """As the PBX packs them: a folder a month, five thousand in each; each recording has samples of its own."""
     random = np.random.default_rng(1)
     header = (
         b"RIFF" + (36 + 2 * _FRAMES).to_bytes(4, "little") + b"WAVEfmt " + bytes.fromhex("10000000 01000100 401f0000 803e0000 0200 1000")
@@ -35,7 +35,7 @@ def an_archive(path: Path, recordings: int) -> Path:
     header += b"data" + (2 * _FRAMES).to_bytes(4, "little")
     with tarfile.open(path, "w") as archive:
         for number in range(recordings):
-            began = 1_767_250_800 + 50 * number
+            began = 1_640_995_200 + 500 * number
             month = np.datetime64(began, "s").astype("datetime64[M]")
             member = tarfile.TarInfo(f"{month}/auto-{began}-1000-55501{number % 100:02}.wav")
             data = header + (random.standard_normal(_FRAMES) * 1000).astype("<i2").tobytes()
