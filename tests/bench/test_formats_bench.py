@@ -77,16 +77,16 @@ def compare(tmp_path: Path, megabytes: int) -> dict[str, Stored]:
     print()
     assert found["flac"].size < MAX_FLAC * whole.size
     assert found["opus"].size < MAX_OPUS * whole.size
-    assert max(one.memory for one in found.values()) < 250
     return found
 
 
 @pytest.mark.bench
 @pytest.mark.timeout(1800)
 def test_flac_and_opus_beside_wav(tmp_path: Path) -> None:
-    compare(tmp_path, MEGABYTES)
+    found = compare(tmp_path, MEGABYTES)
+    assert max(one.memory for one in found.values()) < 250
 
 
 def test_a_twentieth_of_it(tmp_path: Path) -> None:
-    """No time is judged here: other tests run beside it."""
+    """Neither time nor memory is judged here: other tests run beside it, and a child begins with the memory of the process that forks it."""
     compare(tmp_path, 2)
