@@ -88,5 +88,5 @@ def test_flac_and_opus_beside_wav(tmp_path: Path) -> None:
 
 
 def test_a_twentieth_of_it(tmp_path: Path) -> None:
-    """Neither time nor memory is judged here: other tests run beside it, and a child begins with the memory of the process that forks it."""
+    """Neither time nor memory is judged here: other tests run beside it, and a child begins with its parent's memory."""
     compare(tmp_path, 2)
