@@ -106,6 +106,19 @@ def test_captcha_of_pictures_gives_its_token_for_the_right_ones_only(start):
     assert pbx.sign_in(captcha=token(right))["status"] == 0
 
 
+def test_captcha_with_a_slider_gives_its_token_to_who_drags_it_to_the_mark(start):
+    pbx = start(faults={"captcha": "", "captcha_slider": ""})
+    pbx.http.get("/recaptcha/api2/bframe")
+    (mark,) = pbx.state.captcha_answer
+
+    def token(offset, steps):
+        return pbx.http.get("/recaptcha/api2/userverify", params={"offset": offset, "steps": steps}).json()["token"]
+
+    assert token(mark - 40, 9) is None
+    assert token(mark, 1) is None  # no hand gets there in one leap
+    assert pbx.sign_in(captcha=token(mark, 9))["status"] == 0
+
+
 @pytest.mark.parametrize(("kind", "given"), [("otp", {"code": "123456"}), ("change_password", {"password": "another"})])
 def test_an_extra_step_keeps_the_session_shut_until_it_is_done(start, kind, given):
     pbx = start(faults={"login_extra": kind})
