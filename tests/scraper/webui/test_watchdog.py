@@ -19,9 +19,16 @@ pytestmark = pytest.mark.browser
 RHYTHM = Rhythm(seconds=1.0, missed=3, missed_by_page=3)
 
 
-def running():
-    """The processes of this test's browser, and Playwright's driver."""
-    return [process for process in psutil.Process().children(recursive=True) if process.cmdline()]
+@pytest.fixture
+def others():
+    """Servers that other tests keep in this process."""
+    return psutil.Process().children()
+
+
+def running(others):
+    """Playwright's driver and the processes of this test's browser."""
+    (driver,) = (child for child in psutil.Process().children() if child not in others)
+    return [driver, *driver.children(recursive=True)]
 
 
 def check_failure(story, processes):
@@ -42,14 +49,14 @@ def check_failure(story, processes):
     [lambda words: "chrom" in words[0], lambda words: "--type=renderer" in words, lambda words: "node" in words[0]],
     ids=["browser", "page", "driver"],
 )
-def test_stopped_processes_fail_what_waits_and_are_killed(tmp_path, which):
+def test_stopped_processes_fail_what_waits_and_are_killed(tmp_path, others, which):
     processes = []
 
     async def story():
         async with launched(LaunchOptions(tmp_path, rhythm=RHYTHM), None) as browser:
             page = await (await browser.new_context()).new_page()
             waiting = asyncio.ensure_future(page.evaluate("new Promise(() => {})"))
-            processes.extend(running())
+            processes.extend(running(others))
             for process in processes:
                 if which(process.cmdline()):
                     process.suspend()
@@ -59,13 +66,13 @@ def test_stopped_processes_fail_what_waits_and_are_killed(tmp_path, which):
 
 
 @pytest.mark.fault("process", "a script of the page never ends", "what waits fails, and the browser is ended", promise="hang")
-def test_script_that_never_ends_fails_what_waits(tmp_path):
+def test_script_that_never_ends_fails_what_waits(tmp_path, others):
     processes = []
 
     async def story():
         async with launched(LaunchOptions(tmp_path, rhythm=RHYTHM), None) as browser:
             page = await (await browser.new_context()).new_page()
-            processes.extend(running())
+            processes.extend(running(others))
             await page.evaluate("() => { for (;;); }")
 
     check_failure(story, processes)
