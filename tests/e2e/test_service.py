@@ -259,7 +259,7 @@ def test_browser_that_outlives_its_killed_job_is_ended(serve, office):
     os.kill(job.pid, signal.SIGKILL)
     wait_until(lambda: service.lines("task-failed"))
     wait_until(lambda: not service.processes() and not service.leftovers())
-    assert service.runs() == [("failed", 1)]
+    wait_until(lambda: service.runs() == [("failed", 1)])
 
 
 def test_address_that_is_taken_and_cron_that_never_comes_end_in_2(office):
