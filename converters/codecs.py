@@ -6,13 +6,13 @@ integers: it is read as float, scaled by 32768, rounded and clipped, the inverse
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from converters.interface import BLOCK_BYTES, Source, Undecodable
+from converters.sized import SizedFile
 
 if TYPE_CHECKING:
     import soundfile  # type: ignore[import-untyped]
@@ -47,39 +47,20 @@ CODECS = {
 }
 
 
-class _Spliced(io.RawIOBase):
-    """A header of our own followed by a stretch of a source, as one seekable file."""
+class _Spliced(SizedFile):
+    """A header of our own followed by a stretch of a source, as one file."""
 
     def __init__(self, header: bytes, source: Source, offset: int, length: int) -> None:
+        super().__init__(len(header) + length)
         self._header, self._source, self._offset = header, source, offset
-        self._size = len(header) + length
-        self._at = 0
         self.failure: OSError | None = None  # libsndfile's callbacks can't raise
 
-    def readable(self) -> bool:
-        return True
+    def read_at(self, at: int, length: int) -> bytes:
+        return self._header[at : at + length] or self._from_source(at - len(self._header), length)
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = min(max(base + offset, 0), self._size)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._at)
-        data = self._header[self._at : self._at + wanted] or self._from_source(wanted)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def _from_source(self, wanted: int) -> bytes:
+    def _from_source(self, at: int, length: int) -> bytes:
         try:
-            return self._source.read(self._offset + self._at - len(self._header), wanted)
+            return self._source.read(self._offset + at, length)
         except OSError as error:
             self.failure = error
             return b""

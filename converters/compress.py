@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Literal
 
 from converters.interface import BLOCK_BYTES
+from converters.sized import SizedFile
 
 Compression = Literal["flac", "opus"]
 
@@ -102,7 +103,7 @@ class _Guarded:
         return self._file.tell()
 
 
-class Decompressed(io.RawIOBase):
+class Decompressed(SizedFile):
     """The s16le samples of a FLAC or Opus file as a file of their own that can seek. The caller closes ``file``.
 
     Raises what ``file`` raises, and :class:`Damaged`.
@@ -121,37 +122,14 @@ class Decompressed(io.RawIOBase):
         self.channels: int = self._sound.channels
         self.frames: int = self._sound.frames
         self._align = 2 * self.channels
-        self._at, self._frame = 0, 0
+        self._frame = 0
+        super().__init__(self.frames * self._align)
 
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """The position, in bytes of samples."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position, in bytes of samples."""
-        size = self.frames * self._align
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: size}[whence]
-        self._at = min(max(base + offset, 0), size)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``, or less of it."""
-        wanted = min(len(buffer), self.frames * self._align - self._at, BLOCK_BYTES)
-        if wanted <= 0:
-            return 0
-        frame, skipped = divmod(self._at, self._align)
-        data = self._decode(frame, -(-(skipped + wanted) // self._align))[skipped : skipped + wanted]
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def read_at(self, at: int, length: int) -> bytes:
+        """Samples, as bytes; at most 1 MiB."""
+        frame, skipped = divmod(at, self._align)
+        wanted = skipped + min(length, BLOCK_BYTES)
+        return self._decode(frame, -(-wanted // self._align))[skipped:wanted]
 
     def _decode(self, frame: int, count: int) -> bytes:
         try:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
+from converters.sized import SizedFile
 from scraper.errors import ConfigError, StorageError, StoreUnwritable, StoreVanished
 from scraper.models import Identity
 from scraper.names import MAX_NAME_BYTES, component
@@ -105,38 +106,19 @@ class BucketFile:
             return
 
 
-class _Reader(io.RawIOBase):
+class _Reader(SizedFile):
     """An object's bytes, by position. Raises OSError, :class:`~scraper.errors.StorageError`."""
 
     def __init__(self, bucket: Bucket, key: str, size: int) -> None:
-        self._bucket, self._key, self._size = bucket, key, size
-        self._at = 0
+        super().__init__(size)
+        self._bucket, self._key = bucket, key
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence], 0)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
+    def read_at(self, at: int, length: int) -> bytes:
+        return self._bucket.read(self._key, at, length)
 
     def readall(self) -> bytes:
         """The rest, in large pieces."""
         return b"".join(iter(lambda: self.read(_READ_BYTES) or b"", b""))
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._at)
-        if wanted <= 0:
-            return 0
-        data = self._bucket.read(self._key, self._at, wanted)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 class BucketStore:
