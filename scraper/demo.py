@@ -45,8 +45,8 @@ def demo(directory: Path | None, progress: Progress, stop: threading.Event) -> S
 
     Installs Debian's Chromium where no browser is found. Raises :class:`ConfigError`, :class:`~scraper.errors.BrowserMissing`.
     """
-    from scraper import job
-    from scraper.desk import Order
+    from scraper.job import job
+    from scraper.job.desk import Order
     from scraper.webui.browser import ensure_browser
 
     folder = _folder(directory)

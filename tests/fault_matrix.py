@@ -75,19 +75,19 @@ PROMISES = {
         "A failure is never recorded as success",
         "A web page, JSON, an empty, cut, noisy or too short body is no recording, whatever its status code or name. Exit code 0 means:"
         " everything that the PBX told of is archived, or was twice, hours apart, said to be gone.",
-        ("scraper/ingest.py", "converters/", "scraper/lengths.py", "scraper/doubts.py"),
+        ("scraper/ingest/ingest.py", "converters/", "scraper/job/lengths.py", "scraper/ingest/doubts.py"),
     ),
     "gap": Promise(
         "Nothing is missing silently",
         "What the PBX lists or names in a call record and we don't hold is a gap with a name, a reason and a remedy; where nothing could"
         " say what should exist, `expected` is unknown and the exit code is 3, never 0.",
-        ("scraper/survey.py", "scraper/reconcile/"),
+        ("scraper/job/survey.py", "scraper/reconcile/"),
     ),
     "loss": Promise(
         "What is archived is neither lost nor doubled",
         "Killed at any moment, with a full disk, a vanished mount or a database that goes away: store and catalog agree after the next"
         " start, each recording is there once and whole, and the next run completes.",
-        ("scraper/filing.py", "scraper/store/", "scraper/catalog/"),
+        ("scraper/ingest/filing.py", "scraper/store/", "scraper/catalog/"),
     ),
     "secret": Promise(
         "No secret and no phone number is told",
@@ -97,7 +97,7 @@ PROMISES = {
     "tls": Promise(
         "No connection is unverified",
         "A CA or a pinned key is proved before any page is opened or password sent, and only that key is let through in the browser.",
-        ("scraper/tls.py", "scraper/web_access.py"),
+        ("scraper/tls.py", "scraper/job/web_access.py"),
     ),
     "hang": Promise(
         "Nothing waits for ever",

@@ -10,9 +10,9 @@ from typing import BinaryIO, Literal
 
 from scraper.catalog import Recording
 from scraper.errors import StorageError
+from scraper.proof.verify import WHAT_NOW
 from scraper.settings import Settings
 from scraper.store import BLOCK_BYTES, reading_store
-from scraper.verify import WHAT_NOW
 
 Condition = Literal["ok", "missing", "changed", "unreadable"]
 

@@ -6,9 +6,9 @@ import re
 from typing import BinaryIO
 
 from converters.sniff import HEAD_BYTES, sniff
-from scraper import archive
-from scraper.archive import Archive, Member
 from scraper.errors import DownloadFailed, NotAnArchive, NotARecording
+from scraper.ingest import archive
+from scraper.ingest.archive import Archive, Member
 
 _BLOCK = 1 << 20
 #: More members than this are not looked at: one is wanted.

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from scraper.backfill.slices import Coverage, Evidence, Grain, Span, coverage, grain_for, read_span, recut, tile
 from scraper.catalog import Backfill, BackfillSlice, BackfillState, Direction, SliceState
 from scraper.catalog.database import now
-from scraper.remembered import HAS_FILTER, recall
+from scraper.job.remembered import HAS_FILTER, recall
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog

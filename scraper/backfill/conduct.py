@@ -149,8 +149,8 @@ def _choose(catalog: Catalog, found: Backfill, now: datetime) -> BackfillSlice |
 
 
 def _fetch(errand: Errand, catalog: Catalog, found: Backfill, chosen: BackfillSlice, run_id: str) -> Report:
-    from scraper import job
-    from scraper.desk import Order
+    from scraper.job import job
+    from scraper.job.desk import Order
 
     window = Window(chosen.since, chosen.until)
     logger.bind(action="slice-started", ucm=found.ucm).info("Backfill: {} to {} (exclusive)", chosen.since, chosen.until)

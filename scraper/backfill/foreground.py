@@ -7,9 +7,9 @@ from scraper.backfill.conduct import Errand, steps
 from scraper.backfill.slices import Span
 from scraper.backfill.statement import whole_report
 from scraper.catalog import Catalog, Direction
-from scraper.desk import Order, new_report
 from scraper.errors import ExitCode
-from scraper.glance import fill_from_catalog
+from scraper.job.desk import Order, new_report
+from scraper.job.glance import fill_from_catalog
 from scraper.log import as_ours
 from scraper.models import Report, Status
 

@@ -32,7 +32,7 @@ def gaps(call: Invocation, names: tuple[str, ...], with_gone: bool, as_json: boo
     ucms = chosen(settings, names)
     if nothing_yet(settings):
         return
-    from scraper.report import doubt, gap_lines
+    from scraper.job.report import doubt, gap_lines
 
     with open_catalog(settings) as catalog:
         for name in ucms:
@@ -121,10 +121,10 @@ def _in_order(catalog: Catalog, ucms: list[str], month: str | None) -> Iterator[
 
 
 def _row(recording: Recording, width: int) -> str:
-    from scraper.report import size
+    from scraper.job.report import size
 
     length = f"{_seconds(recording):,.1f} s" if recording.frames is not None else "-"
-    from scraper.filing import stored_name
+    from scraper.ingest.filing import stored_name
 
     other = f"  (as {recording.path})" if not recording.path.endswith(f"/{stored_name(recording)}") else ""
     return f"{recording.identity.ucm:<{width}}  {length:>10}  {size(recording.size):>9}  {recording.identity.path}{other}"

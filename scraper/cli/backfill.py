@@ -31,11 +31,11 @@ def backfill(call: Invocation, name: str, since: str, until: str, oldest_first: 
     """
     settings = call.settings()
     chosen(settings, [name])
-    from scraper import job
     from scraper.backfill.foreground import carry_out
     from scraper.backfill.slices import read_span
     from scraper.catalog import Direction
-    from scraper.desk import Order
+    from scraper.job import job
+    from scraper.job.desk import Order
 
     today = datetime.now(UTC).astimezone(settings.ucms[name].zone).date()
     span = read_span(since, until, today)

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
-    from scraper.chain import Chain
+    from scraper.proof.chain import Chain
     from scraper.store import Store
 
 
@@ -31,7 +31,7 @@ class Heads:
 
     def check(self, catalog: Catalog, store: Store, ucm: str) -> Chain:
         """Look at a UCM's manifests; the hashes that they prove are wanted no more."""
-        from scraper.chain import check
+        from scraper.proof.chain import check
 
         chain = check(catalog, store, ucm)
         self.wanted -= {head for head in self.wanted if chain.proves(head)}
@@ -76,6 +76,6 @@ def in_words(chain: Chain) -> Iterator[str]:
 
 
 def _what_now() -> str:
-    from scraper.chain import WHAT_NOW
+    from scraper.proof.chain import WHAT_NOW
 
     return WHAT_NOW

@@ -14,7 +14,7 @@ from scraper.errors import ExitCode, combined_exit_code
 from scraper.models import Report, Status, Trigger, Window
 
 if TYPE_CHECKING:
-    from scraper.desk import Order
+    from scraper.job.desk import Order
     from scraper.settings import Settings
 
 Job = Callable[["Order"], Report]
@@ -44,7 +44,7 @@ class Shift:
             return combined_exit_code(self._side_by_side(names, kind))
         codes = []
         with stop_on_signals() as stop:
-            from scraper.desk import Order
+            from scraper.job.desk import Order
 
             for name in names:
                 order = Order(self.settings, name, self.trigger, self.call.progress(self.settings), stop, self.window)
@@ -69,15 +69,15 @@ class Shift:
 
 def show(report: Report, as_json: bool) -> None:
     """A report on stdout."""
-    from scraper.report import as_line, as_text
+    from scraper.job.report import as_line, as_text
 
     emit(as_line(report) if as_json else as_text(report))
 
 
 def not_started(order: Order) -> Report:
     """The report for a UCM whose turn never came, because somebody asked to stop."""
-    from scraper.desk import new_report
-    from scraper.glance import fill_from_catalog
+    from scraper.job.desk import new_report
+    from scraper.job.glance import fill_from_catalog
 
     report = new_report(order)
     report.status, report.exit_code, report.finished_at = Status.STOPPED, ExitCode.GAPS, report.started_at

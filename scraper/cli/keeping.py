@@ -95,8 +95,8 @@ class _Erasure:
 
     def do(self) -> Chosen:
         """Raises :class:`~scraper.errors.Busy`, the storage errors, and what :meth:`choose` raises."""
-        from scraper.filing import recover
         from scraper.fleet.hold import held
+        from scraper.ingest.filing import recover
         from scraper.keeping.erase import Erasing
         from scraper.store import open_store
 
@@ -122,7 +122,7 @@ class _Erasure:
         return {"schema": 1, "ucm": self.ucm, "erased": done, **counts, **paths}
 
     def _lines(self, found: Chosen, done: bool) -> Iterator[str]:
-        from scraper.report import size
+        from scraper.job.report import size
 
         what = f"{len(found.spans):,} recordings ({found.files:,} stored files, {size(found.size)}) and {len(found.calls):,} call records"
         yield f"{self.ucm}: {what} {'were erased' if done else 'would be erased'}"

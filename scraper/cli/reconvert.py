@@ -16,9 +16,9 @@ from scraper.errors import Busy, ExitCode, combined_exit_code
 if TYPE_CHECKING:
     import threading
 
+    from scraper.calibration.reconvert import Reconverted
     from scraper.catalog import Catalog
     from scraper.progress import Progress
-    from scraper.reconvert import Reconverted
     from scraper.settings import Settings
     from scraper.store import Store
 
@@ -72,9 +72,9 @@ class _Work:
 
     def do(self, stop: threading.Event, progress: Progress) -> Reconverted:
         """Raises :class:`Busy`, and the storage errors."""
+        from scraper.calibration.reconvert import Reconversion
         from scraper.fleet.hold import held
-        from scraper.quarantine import quarantine_of
-        from scraper.reconvert import Reconversion
+        from scraper.ingest.quarantine import quarantine_of
 
         quarantine = quarantine_of(self.settings.data_dir, self.store, self.ucm)
         if self.dry_run:

@@ -80,7 +80,7 @@ class _Retention:
 
 
 def _lines(ucm: str, found: Due, what: str) -> Iterator[str]:
-    from scraper.report import size
+    from scraper.job.report import size
 
     calls = f"{len(found.chosen.calls):,} call records"
     yield f"{ucm}: {found.recordings:,} recordings ({size(found.chosen.size)}) and {calls} {what}; {found.kept:,} stored files stay"

@@ -41,7 +41,7 @@ def run(call: Invocation, names: tuple[str, ...], dry_run: bool, as_json: bool) 
     """
     settings = call.settings()
     ucms = chosen(settings, names)
-    from scraper import job
+    from scraper.job import job
 
     shift = Shift(call, settings, Trigger.MANUAL, as_json)
     if dry_run:
@@ -74,7 +74,7 @@ def reconcile(call: Invocation, names: tuple[str, ...], since: date | None, unti
     window = window_of(since, until)
     settings = call.settings()
     ucms = chosen(settings, names)
-    from scraper import job
+    from scraper.job import job
 
     work = partial(job.plan if dry_run else job.run, everything=True)
     raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json, window).work(ucms, work, None if dry_run else "reconcile"))
@@ -98,7 +98,7 @@ def fetch(call: Invocation, files: tuple[str, ...], name: str, as_json: bool) ->
         raise click.UsageError(f"{nameless[0]!r} names no file.")
     settings = call.settings()
     ucms = chosen(settings, [name])
-    from scraper import job
+    from scraper.job import job
 
     raise click.exceptions.Exit(Shift(call, settings, Trigger.MANUAL, as_json).work(ucms, lambda order: job.fetch(order, files)))
 
@@ -119,7 +119,7 @@ def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
     """
     settings = call.settings(secrets=False)
     ucms = chosen(settings, [name])
-    from scraper import job
+    from scraper.job import job
 
     raise click.exceptions.Exit(Shift(call, settings, Trigger.INGEST, as_json).work(ucms, lambda order: job.ingest(order, archive)))
 

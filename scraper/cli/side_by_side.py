@@ -14,11 +14,11 @@ from scraper.cli.display import Display
 from scraper.cli.jobs import not_started
 from scraper.cli.stopping import SIGNALS, tell_stopping
 from scraper.clock import utcnow
-from scraper.desk import Order
 from scraper.disk import make_folder, writing
+from scraper.job.desk import Order
+from scraper.job.report import as_text
 from scraper.models import Status
 from scraper.progress import NullProgress
-from scraper.report import as_text
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.process import ChildProcess
 from scraper.service.task import Event, Stage, Task, TaskState

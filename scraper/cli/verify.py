@@ -15,9 +15,9 @@ from scraper.errors import Busy, ExitCode
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
+    from scraper.proof.verify import VerifyResult
     from scraper.settings import Settings
     from scraper.store import Store
-    from scraper.verify import VerifyResult
 
 _BUSY = "A job is at work on this UCM: once it has ended, run `ucm-scraper verify` again, so that what was lost is fetched."
 
@@ -46,7 +46,7 @@ def verify(call: Invocation, names: tuple[str, ...], manifests: bool, heads: tup
     kept = Heads.parsed(heads)
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
-    from scraper import verify as verification
+    from scraper.proof import verify as verification
     from scraper.store import open_store
 
     all_hold = True
@@ -86,9 +86,9 @@ def _note(settings: Settings, catalog: Catalog, store: Store, name: str, result:
     """Note what was lost as gaps, and what is due in manifests, but not while a job holds the UCM, for it may be moving files; whether it
     was done.
     """
-    from scraper import verify
     from scraper.fleet.hold import held
-    from scraper.manifests import write_due
+    from scraper.proof import verify
+    from scraper.proof.manifests import write_due
 
     try:
         with held(settings, catalog, name) as ours:
@@ -104,7 +104,7 @@ def _verified_lines(name: str, result: VerifyResult, noted: bool) -> Iterator[st
         yield f"{name}: nothing is archived yet"
         return
     yield f"{name}: {result.ok:,} of {result.checked:,} recordings hold"
-    from scraper.verify import WHAT_NOW
+    from scraper.proof.verify import WHAT_NOW
 
     for kind, what_now in WHAT_NOW.items():
         found = getattr(result, kind)

@@ -8,7 +8,7 @@ from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
 from scraper.doctor.steps import Layer, Step
 from scraper.errors import ScraperError
-from scraper.report import size
+from scraper.job.report import size
 from scraper.settings import Settings
 from scraper.store import is_known, open_store, rehearse
 

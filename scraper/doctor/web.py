@@ -18,8 +18,8 @@ from scraper.errors import (
     SessionEnded,
     SignInError,
 )
+from scraper.job.web_access import prove_access
 from scraper.settings import Settings
-from scraper.web_access import prove_access
 from scraper.webui import dom
 from scraper.webui.browser import LaunchOptions, as_browser_failure
 from scraper.webui.recordings_page import Listed, RecordingsPage, listed

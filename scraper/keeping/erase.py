@@ -18,8 +18,8 @@ from scraper.catalog import Catalog
 from scraper.catalog.keeping import Doomed, Why
 from scraper.catalog.scrubbing import names_any, unmarked
 from scraper.disk import write_private, writing
+from scraper.ingest.quarantine import quarantine_of
 from scraper.names import component, split_extension
-from scraper.quarantine import quarantine_of
 from scraper.store import Store
 
 _BATCH = 200

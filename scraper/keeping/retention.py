@@ -14,8 +14,8 @@ from scraper.catalog import Catalog
 from scraper.catalog.tombstones import Key, row_key
 from scraper.clock import utcnow
 from scraper.errors import SafetyStop
-from scraper.filing import recover
 from scraper.fleet.hold import held
+from scraper.ingest.filing import recover
 from scraper.keeping.choosing import Chosen, Place, add_calls, names_only
 from scraper.keeping.criteria import span_of
 from scraper.keeping.erase import Erasing

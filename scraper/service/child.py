@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
-from scraper.desk import Order
 from scraper.errors import ExitCode, ScraperError
+from scraper.job.desk import Order
 from scraper.log import as_ours, logger
 from scraper.models import Report, Window
 from scraper.service.task import Kind, Task
@@ -157,7 +157,7 @@ Outcome = tuple[int, str | None, dict[str, Any]]
 
 
 def _job(task: Task, settings: Settings, service: Service) -> Outcome:
-    from scraper import job
+    from scraper.job import job
 
     order = Order(settings, task.ucm, task.trigger, Told(service), service.stop, task.window, task.id)
     service.tell("run", run_id=order.run_id)
@@ -175,7 +175,7 @@ def outcome_of(report: Report, *, whole: bool = False) -> Outcome:
     """What the service is told of a report: all but the most of its gaps. ``whole``: those as well, and how it reads (``text``)."""
     found = report.as_json()
     if whole:
-        from scraper.report import as_text
+        from scraper.job.report import as_text
 
         return int(report.exit_code), report.run_id, {**found, "text": as_text(report)}
     return int(report.exit_code), report.run_id, {**found, "gaps": found["gaps"][:_GAPS], "gaps_in_all": len(found["gaps"])}

@@ -12,7 +12,7 @@ from loguru import logger
 from scraper.catalog import Catalog
 from scraper.errors import Busy, ScraperError
 from scraper.fleet.hold import held
-from scraper.manifests import write_due
+from scraper.proof.manifests import write_due
 from scraper.settings import Settings
 from scraper.store import open_store
 from scraper.threads import in_thread

@@ -194,7 +194,7 @@ class BucketStore:
         self._put(incoming, path, new=False)
 
     def move(self, path: str, to: str) -> None:
-        """See :meth:`Store.move`. A crash in between leaves both; :func:`scraper.filing.recover` removes the one that is nobody's."""
+        """See :meth:`Store.move`. A crash in between leaves both; :mod:`scraper.ingest.filing` removes the one that is nobody's."""
         try:
             self._bucket.copy(self._key(path), self._key(to))
         except FileNotFoundError as error:

@@ -21,9 +21,9 @@ from playwright.async_api import Page
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, PersonNeeded
 from scraper.fleet.hold import leased
+from scraper.job.web_access import prove_access
 from scraper.lock import job_lock
 from scraper.settings import Settings
-from scraper.web_access import prove_access
 from scraper.webui.browser import LaunchOptions
 from scraper.webui.live_view import Closed, Inbox, LiveView, Outcome, Show
 from scraper.webui.ui import Access, web_ui

@@ -14,8 +14,8 @@ from playwright.async_api import BrowserContext, Page, ViewportSize
 from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import SignInBudget
-from scraper.episode import Episode
 from scraper.errors import PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
+from scraper.job.episode import Episode
 from scraper.tls import Certificate
 from scraper.webui import dom, evidence, sidebar
 from scraper.webui.browser import CLOSING_SECONDS, LaunchOptions, as_browser_failure, launched

@@ -24,9 +24,9 @@ import pytest
 import time_machine
 import yaml
 
-from scraper import api_way, job
 from scraper.api.pace import Pace
-from scraper.desk import Order
+from scraper.job import api_way, job
+from scraper.job.desk import Order
 from scraper.models import Trigger
 from scraper.progress import NullProgress
 from scraper.service.dispatcher import Dispatcher

@@ -22,9 +22,9 @@ import pytest
 import yaml
 from web_servers import TOKEN
 
-from scraper import api_way, job
 from scraper.api import answers, calls, pace, status, transport
-from scraper.desk import Order
+from scraper.job import api_way, job
+from scraper.job.desk import Order
 from scraper.models import Report, Trigger, Window
 from scraper.progress import NullProgress
 from scraper.settings import load

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from scraper import job
 from scraper.api.pace import Pace
 from scraper.catalog import Catalog
+from scraper.job import job
 from scraper.models import Gap, GapReason, Identity, RecordingClass
 from scraper.progress import NullProgress
 from scraper.store import LocalStore
@@ -255,7 +255,7 @@ def test_gap_of_a_way_on_an_archived_recording_closes(alone):
 
 
 def test_histories(alone, monkeypatch):
-    monkeypatch.setattr("scraper.api_way.Pace", partial(Pace, fastest=0.0))
+    monkeypatch.setattr("scraper.job.api_way.Pace", partial(Pace, fastest=0.0))
     tripwire = Tripwire(LocalStore.place, monkeypatch)
     few = settings(
         max_examples=int(os.environ.get("UCM_HISTORIES", "15")),

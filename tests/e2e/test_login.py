@@ -6,9 +6,9 @@ import pytest
 
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, PasswordRefused, PersonNeeded
+from scraper.job.web_access import prove_access
 from scraper.settings import load
 from scraper.simulator import WEB_PASSWORD, WEB_USER
-from scraper.web_access import prove_access
 from scraper.webui import login
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import yaml
 
-from scraper import job
+from scraper.job import job
 from scraper.lock import browser_lock
 from scraper.settings import Limits
 from scraper.simulator import API_PASSWORD, API_USER

@@ -22,7 +22,7 @@ import yaml
 from scraper.catalog import Catalog
 from scraper.cdr import parse_groups
 from scraper.hooks import create_hooks_app
-from scraper.job import fetch
+from scraper.job.job import fetch
 from scraper.models import GapReason, RecordingClass, Trigger
 from scraper.service.listening import Door
 from scraper.service.push import Pace, Pushes

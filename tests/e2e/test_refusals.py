@@ -47,7 +47,7 @@ def test_browser_does_not_trust_another_key_than_the_proved_one(office, monkeypa
     """Whoever takes the PBX's place between the handshake and the first page."""
     place = office()
     with Simulator(recordings=1) as impostor:
-        from scraper import web_access
+        from scraper.job import web_access
 
         proved = web_access.prove
         monkeypatch.setattr(web_access, "prove", lambda url, rules, timeout: proved(place.ucm.url, rules, timeout))

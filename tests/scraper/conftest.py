@@ -21,9 +21,9 @@ from postgres_server import PostgresServer
 from web_servers import NotingServer, noting
 
 from scraper.catalog import Catalog
-from scraper.ingest import Ingest, IngestContext, Outcome
+from scraper.ingest.ingest import Ingest, IngestContext, Outcome
+from scraper.ingest.quarantine import Quarantine
 from scraper.models import Identity, Source, class_of
-from scraper.quarantine import Quarantine
 from scraper.store import LocalStore, open_store
 
 UCM = "head-office"

@@ -11,13 +11,13 @@ import pytest
 
 from converters.compress import Decompressed
 from converters.interface import BytesSource
-from scraper.calibration import Calibration
-from scraper.filing import recover
+from scraper.calibration.calibration import Calibration
+from scraper.calibration.originals import OriginalLost, as_wav, original
+from scraper.calibration.reconvert import Reconversion
+from scraper.ingest.filing import recover
+from scraper.ingest.quarantine import Quarantine
 from scraper.models import Gap, GapReason, Source
-from scraper.originals import OriginalLost, as_wav, original
-from scraper.quarantine import Quarantine
-from scraper.reconvert import Reconversion
-from scraper.verify import note_lost, verify
+from scraper.proof.verify import note_lost, verify
 
 
 def wave(seed: int, rate: int = 8000, channels: int = 1) -> bytes:
@@ -184,7 +184,7 @@ def test_a_changed_file_is_found(shop: Any, make: Any, asked: str, harm: Any) ->
 
 def test_a_large_flac_file_is_verified_without_reading_it_into_memory(shop: Any, make: Any, monkeypatch: Any) -> None:
     take(shop, make, make.wav(0, 4.0), format="flac")
-    monkeypatch.setattr("scraper.verify._IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("scraper.proof.verify._IN_MEMORY_BYTES", 1000)
     assert verify(shop.catalog, shop.store).holds
     path = shop.store.root / one(shop).path
     path.write_bytes(path.read_bytes()[:-1])
@@ -192,7 +192,7 @@ def test_a_large_flac_file_is_verified_without_reading_it_into_memory(shop: Any,
 
 
 def test_what_is_put_together_on_the_disk_is_the_same(shop: Any, make: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("scraper.packing._IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("scraper.ingest.packing._IN_MEMORY_BYTES", 1000)
     take(shop, make, make.wav(0, 4.0), format="flac")
     assert verify(shop.catalog, shop.store).holds
     assert list((shop.folder / "work").iterdir()) == []

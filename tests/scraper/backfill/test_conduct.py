@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from scraper import job
 from scraper.backfill import Backfills, Span
 from scraper.backfill.conduct import MOST_ATTEMPTS, Errand, due, next_step, step, steps
 from scraper.backfill.rests import Rest
 from scraper.catalog import BackfillState, Catalog, Direction, SliceState
-from scraper.desk import Order, new_report
 from scraper.errors import Busy, CaptchaRequired, ConfigError, ExitCode, PackFailed, ScraperError
+from scraper.job import job
+from scraper.job.desk import Order, new_report
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Report, Status, Window
 from scraper.settings import load
 

@@ -15,11 +15,11 @@ import pytest
 from converters.interface import BytesSource
 from scraper.catalog import Catalog, Recording
 from scraper.cdr import parse_groups
+from scraper.ingest.quarantine import Quarantine, Suspicion
 from scraper.keeping.choosing import Place, choose
 from scraper.keeping.criteria import criteria
 from scraper.keeping.erase import Erasing
 from scraper.models import Gap, GapReason, Identity, Report, Source, Trigger, Window, class_of
-from scraper.quarantine import Quarantine, Suspicion
 from scraper.store import LocalStore, open_store
 
 UCM = "head-office"

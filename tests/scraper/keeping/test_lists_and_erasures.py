@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from scraper.job.lists import Lists, Reading
+from scraper.job.remembered import Remembered
+from scraper.job.web_way import PageList
 from scraper.keeping.choosing import choose
 from scraper.keeping.criteria import criteria
-from scraper.lists import Lists, Reading
 from scraper.models import RecordingClass, Report, Trigger, Window
-from scraper.remembered import Remembered
-from scraper.web_way import PageList
 from scraper.webui.recordings_page import Listed
 
 from .conftest import ANN, UCM, ZONE, Archive, file_name

@@ -13,7 +13,7 @@ import pytest
 
 from scraper.budget import SignInBudget
 from scraper.catalog import Catalog
-from scraper.episode import Episode
+from scraper.job.episode import Episode
 from scraper.models import RecordingClass
 from scraper.settings.model import Tls
 from scraper.simulator import WEB_PASSWORD, WEB_USER, Simulator
