@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -41,11 +41,12 @@ class Transcripts(Database):
     def enter_transcripts(self, made: Sequence[Transcript]) -> bool:
         """Enter files that are about to be put in their places, instead of earlier ones of the same kind, in one transaction.
 
-        False, with nothing changed, where their recording is there no more.
+        False, with nothing changed, where their recording is there no more, or is just being erased.
         """
         wanted = {one.recording_id for one in made}
         with self.transaction(of="transcripts") as connection:
-            there = set(connection.scalars(select(recordings.c.id).where(recordings.c.id.in_(wanted)).with_for_update(read=True)))
+            stays = and_(recordings.c.id.in_(wanted), recordings.c.state != "erasing")
+            there = set(connection.scalars(select(recordings.c.id).where(stays).with_for_update(read=True)))
             if there != wanted:
                 return False
             for one in made:
@@ -55,17 +56,18 @@ class Transcripts(Database):
                 connection.execute(transcripts.insert().values(made_at=one.made_at or now(), **values))
             return True
 
-    def transcripts_of(self, recording_id: int) -> list[Transcript]:
-        """What was made of a recording."""
+    def transcripts_of(self, *recording_ids: int) -> list[Transcript]:
+        """What was made of recordings, in the order in which it was."""
         columns = (transcripts.c[name] for name in Transcript.__dataclass_fields__)
-        query = select(*columns).where(transcripts.c.recording_id == recording_id).order_by(transcripts.c.id)
+        query = select(*columns).where(transcripts.c.recording_id.in_(recording_ids)).order_by(transcripts.c.id)
         with self.reading() as connection:
             return [Transcript(*row) for row in connection.execute(query)]
 
-    def forget_transcripts(self, recording_id: int) -> None:
-        """Their files are there no more."""
-        with self.transaction() as connection:
-            connection.execute(transcripts.delete().where(transcripts.c.recording_id == recording_id))
+    def keeps_transcripts(self, recording_id: int, paths: Collection[str]) -> bool:
+        """Whether all of these files are a recording's transcripts that stay: the recording is there, and is not just being erased."""
+        stays = and_(transcripts.c.recording_id == recording_id, recordings.c.state != "erasing")
+        with self.reading() as connection:
+            return set(paths) <= set(connection.scalars(select(transcripts.c.path).join(recordings).where(stays)))
 
     def take_allowance(self, sink: str, day: date, seconds: float, most: Allowance) -> bool:
         """Note that one more, so long, is made on this day; False, with nothing noted, where that would be more than allowed."""

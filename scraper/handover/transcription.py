@@ -149,10 +149,11 @@ class TranscriptionSink:
         finally:
             for file in files:
                 file.discard()
-        if {one.path for one in made} - {one.path for one in self._catalog.transcripts_of(identifier)}:
-            for one in made:  # erased meanwhile
-                self._store.remove(one.path)
-            self._store.sync([one.path for one in made])
+        paths = [one.path for one in made]
+        if not self._catalog.keeps_transcripts(identifier, paths):  # erased meanwhile
+            for path in paths:
+                self._store.remove(path)
+            self._store.sync(paths)
 
 
 def _object(answer: Answer) -> dict[str, Any]:

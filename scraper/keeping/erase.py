@@ -43,9 +43,8 @@ class Erasing:
         """Remove what an erasure noted and did not remove; how many recordings. Costs a look where there is nothing."""
         doomed = self._catalog.under_erasure(self._ucm)
         if doomed.keys or doomed.calls:
-            folders = self._remove_files(doomed)
+            self._remove_strays(self._remove_files(doomed), doomed)
             self._catalog.remove_rows(self._ucm, doomed)
-            self._remove_strays(folders, doomed)
             self._scrub_logs({key.name for key in doomed.keys})
             self._catalog.end_erasure(self._ucm, doomed)
             log = logger.bind(action="erased", ucm=self._ucm)
@@ -68,7 +67,10 @@ class Erasing:
         return folders
 
     def _remove_strays(self, folders: Iterable[str], doomed: Doomed) -> None:
-        """Copies beside them that the catalog does not know: what was set aside for other bytes, a transcript that came just now."""
+        """Copies beside them that the catalog does not know: what was set aside for other bytes, a transcript that came just now.
+
+        Before the rows go: after a crash they tell the folders again.
+        """
         stems = {split_extension(key.name)[0] for key in doomed.keys if not key.month}  # with the call's time: nobody else's
         for folder in folders:
             strays = [path for path in self._store.paths(folder) if not stems.isdisjoint(_stems(path.rpartition("/")[2]))]

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from scraper.catalog.keeping import Doomed
+from scraper.catalog.tombstones import key_of
+from scraper.keeping.erase import Erasing
+from scraper.store import LocalStore
+
 OTHER = "auto-1770400060-1000-5555550101.wav"
 
 
@@ -165,6 +170,33 @@ def test_recording_erased_meanwhile_leaves_no_text(make_office, server, kit):
     server.answer = answer
     office.hand_over()
     assert kept(office, kit.NAME) == {} and office.states() == []
+
+
+@pytest.mark.fault("keeping", "an erasure {how} while a transcript is {step}", "no text outlives its recording", promise="kept")
+@pytest.mark.parametrize("how", ["begins", "is done"])
+@pytest.mark.parametrize("step", ["received", "entered", "placed"])
+def test_no_transcript_outlives_its_recording(make_office, server, kit, monkeypatch, tmp_path, step, how):
+    office = make_office(text=speech(server))
+    office.archive(kit.NAME)
+    server.answer = says(kit)
+    method = {"received": "receive", "entered": "place", "placed": "sync"}[step]
+    works, first = getattr(LocalStore, method), iter([True])
+    erasing = Erasing(office.catalog, office.store, tmp_path, "office")
+
+    def erased_before(store: Any, *words: Any) -> Any:
+        if next(first, False):
+            office.catalog.begin_erasure("office", Doomed(frozenset({key_of("2026-02", kit.NAME)})), "erased", "somebody")
+            if how == "is done":
+                erasing.finish()
+        return works(store, *words)
+
+    monkeypatch.setattr(LocalStore, method, erased_before)
+    office.hand_over()
+    monkeypatch.undo()
+    assert set(kept(office, kit.NAME)) == set()
+    erasing.finish()
+    assert not [path for path in office.store.root.rglob("*") if kit.NAME in path.name]
+    assert office.states() == []
 
 
 def test_lost_file_is_told_and_tried_again(make_office, server, kit):

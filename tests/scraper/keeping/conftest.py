@@ -15,12 +15,13 @@ import pytest
 from converters.interface import BytesSource
 from scraper.catalog import Catalog, Recording
 from scraper.cdr import parse_groups
-from scraper.ingest.quarantine import Quarantine, Suspicion
+from scraper.ingest.quarantine import Suspicion, quarantine_of
 from scraper.keeping.choosing import Place, choose
 from scraper.keeping.criteria import criteria
 from scraper.keeping.erase import Erasing
 from scraper.models import Gap, GapReason, Identity, Report, Source, Trigger, Window, class_of
-from scraper.store import LocalStore, open_store
+from scraper.settings import Store as StoreSettings
+from scraper.store import Store, open_store
 
 UCM = "head-office"
 ZONE = ZoneInfo("America/Chicago")
@@ -38,7 +39,7 @@ class Archive:
 
     folder: Path
     catalog: Catalog
-    store: LocalStore
+    store: Store
 
     @property
     def place(self) -> Place:
@@ -55,10 +56,7 @@ class Archive:
         """Store a recording, and its call unless told otherwise."""
         identity = self.identity(name, month)
         path = f"{UCM}/{month}/{name}"
-        file = self.store.receive(UCM)
-        file.file.write(b"sound of " + name.encode())
-        file.seal()
-        self.store.place(file, path)
+        self.put(path, b"sound of " + name.encode())
         fields = {
             "size": 9,
             "sha256": "ab" * 32,
@@ -73,6 +71,14 @@ class Archive:
             _, epoch, src, dst = name.removesuffix(".wav").split("-")
             self.call(src=src, dst=dst, start=int(epoch), recordfiles=f"{month}/{name}@")
         return identity
+
+    def put(self, path: str, data: bytes) -> None:
+        """Put a file into the store, of which the catalog is not told."""
+        file = self.store.receive(UCM)
+        file.file.write(data)
+        file.seal()
+        self.store.place(file, path)
+        self.store.sync([path])
 
     def call(self, *, src: str, dst: str, start: int, **changes: Any) -> None:
         """Note a leg of a call."""
@@ -89,9 +95,8 @@ class Archive:
 
     def quarantine(self, identity: Identity) -> None:
         """Keep a copy that is not trusted."""
-        kept = Quarantine(self.folder / "quarantine" / UCM).keep(
-            identity, BytesSource(b"noise"), "ef" * 32, Suspicion("corrupt", "it is noise")
-        )
+        quarantine = quarantine_of(self.folder, self.store, UCM)
+        kept = quarantine.keep(identity, BytesSource(b"noise"), "ef" * 32, Suspicion("corrupt", "it is noise"))
         self.catalog.record_gap(Gap(identity, GapReason.CORRUPT, "it is noise", "none"), kept)
 
     def report(self, *lines: str) -> None:
@@ -130,3 +135,9 @@ class Archive:
 def archive(tmp_path: Path, catalog: Catalog, make: Any) -> Iterator[Archive]:
     """An empty archive, on each kind of database."""
     yield Archive(tmp_path, catalog, open_store(make.store_settings(tmp_path / "recordings"), catalog))
+
+
+@pytest.fixture
+def archive_in_bucket(tmp_path: Path, catalog: Catalog, bucket: dict[str, Any]) -> Iterator[Archive]:
+    """An empty archive in a bucket of a real S3 service."""
+    yield Archive(tmp_path, catalog, open_store(StoreSettings(**bucket), catalog))

@@ -102,9 +102,9 @@ def test_all_versions_and_originals_go(archive: Archive) -> None:
     name = file_name(0, ANN)
     path = f"{UCM}/2026-02/{name}"
     archive.keep(name, original_path=f"{path}.original")
-    (archive.store.root / f"{path}.original").write_bytes(b"as it came")
+    archive.put(f"{path}.original", b"as it came")
     marked = path.replace(".wav", "~1a2b3c4d.wav")
-    (archive.store.root / marked).write_bytes(b"another")
+    archive.put(marked, b"another")
     (first,) = archive.catalog.recordings(UCM)
     fields: dict[str, Any] = {"size": 7, "sha256": "12" * 32, "source_size": 7, "source_sha256": "34" * 32}
     archive.catalog.announce(
@@ -112,12 +112,31 @@ def test_all_versions_and_originals_go(archive: Archive) -> None:
     )
     archive.catalog.promote(UCM)
     for stray in ("~ffffffff.wav", "~ffffffff-2.wav", ".wav.transcript.txt", "~1a2b3c4d.wav.original"):  # what the catalog does not know
-        (archive.store.root / path.replace(".wav", stray)).write_bytes(b"set aside")
+        archive.put(path.replace(".wav", stray), b"set aside")
     archive.keep(file_name(1, ANN))
     archive.erase(None, name)
     assert archive.with_text(name.removesuffix(".wav")) == []
     assert archive.paths() == [f"2026-02/{file_name(1, ANN)}"]
-    assert len(list(archive.store.root.rglob(f"*{ANN}*"))) == 1
+    assert list(archive.store.paths(UCM)) == [f"{UCM}/2026-02/{file_name(1, ANN)}"]
+
+
+def test_a_copy_that_the_catalog_does_not_know_goes_also_after_a_crash(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = file_name(0, ANN)
+    archive.keep(name)
+    archive.put(f"{UCM}/2026-02/{name}".replace(".wav", "~ffffffff.wav"), b"set aside")
+    works = archive.store.remove
+
+    def remove(path: str) -> None:
+        if "~ffffffff" in path:
+            raise StoreUnwritable("The store is gone.")
+        works(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(archive.store, "remove", remove)
+        with pytest.raises(StoreUnwritable):
+            archive.erase(ANN)
+    archive.erasing.finish()
+    assert archive.with_text(ANN) == []
 
 
 def test_a_file_that_nobody_knows_never_comes(archive: Archive) -> None:
