@@ -2,56 +2,25 @@
 
 ::
 
-    ScraperError                     1
-    ├── InternalError                1   what nobody foresaw
-    ├── ConfigError                  2   the configuration, or how the command was called
-    │   └── BrowserMissing           2
-    ├── SignInError                  4   the PBX will not let us in
-    │   ├── PasswordRefused
-    │   ├── LockedOut
-    │   ├── BudgetExhausted
-    │   └── PermissionMissing
-    ├── PersonNeeded                 5   only a person can sign in
-    │   ├── CaptchaRequired
-    │   └── SecondFactorRequired
-    ├── UnreachableError             6   network, TLS, 5xx
-    │   ├── NetworkError
-    │   │   ├── ConnectionClosed
-    │   │   └── AnswerCut
-    │   ├── ServerError
-    │   ├── TlsHandshakeFailed
-    │   ├── CertificateUntrusted
-    │   ├── PinMismatch
-    │   ├── ApiOff
-    │   ├── ApiBlocked
-    │   └── Throttled
-    ├── WebUiError                   7   the web UI, or its answer, is not what it should be
-    │   ├── BrowserFailed
-    │   ├── PageNotAsExpected
-    │   ├── SessionEnded
-    │   ├── PackFailed
-    │   ├── DownloadFailed
-    │   │   └── WebPageInstead
-    │   ├── GoneAtPbx
-    │   ├── NotListed
-    │   ├── NotAnArchive
-    │   ├── AnswerNotAsExpected
-    │   │   └── NotUnderstood
-    │   └── NotARecording
-    │       └── StillWritten
-    ├── StorageError                 8
-    │   ├── StoreVanished
-    │   ├── StoreUnwritable
-    │   ├── StoreUnreachable
-    │   ├── StoreRefused
-    │   ├── DiskFull
-    │   ├── CatalogLocked
-    │   ├── CatalogCorrupt
-    │   ├── CatalogTooNew
-    │   ├── CatalogUnreachable
-    │   └── LeaseLost
-    ├── Busy                         9   another job holds this UCM
-    └── SafetyStop                  10
+    ScraperError           1
+    ├── InternalError      1   what nobody foresaw
+    ├── ConfigError        2   the configuration, or how the command was called
+    │     BrowserMissing
+    ├── SignInError        4   the PBX will not let us in
+    │     PasswordRefused, LockedOut, BudgetExhausted, PermissionMissing
+    ├── PersonNeeded       5   only a person can sign in
+    │     CaptchaRequired, SecondFactorRequired
+    ├── UnreachableError   6   network, TLS, 5xx
+    │     NetworkError (ConnectionClosed, AnswerCut), ServerError, TlsHandshakeFailed, CertificateUntrusted, PinMismatch,
+    │     ApiOff, ApiBlocked, Throttled
+    ├── WebUiError         7   the web UI, or its answer, is not what it should be
+    │     BrowserFailed, PageNotAsExpected, SessionEnded, PackFailed, DownloadFailed (WebPageInstead), GoneAtPbx, NotListed,
+    │     NotAnArchive, AnswerNotAsExpected (NotUnderstood), NotARecording (StillWritten)
+    ├── StorageError       8   the store or the catalog
+    │     StoreVanished, StoreUnwritable, StoreUnreachable, StoreRefused, DiskFull,
+    │     CatalogLocked, CatalogCorrupt, CatalogTooNew, CatalogUnreachable, LeaseLost
+    ├── Busy               9   another job holds this UCM
+    └── SafetyStop        10   the job stopped before it could do harm
 
 An error carries data (``evidence``: what was seen, without secrets or phone numbers); its ``message`` and ``remedy`` are one
 sentence each. A class's default message is its docstring's first line. ``reason`` is what the error means for a recording that it
