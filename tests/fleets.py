@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from scraper.catalog import Catalog
 from scraper.sealed import new_key
 from scraper.simulator import API_PASSWORD, API_USER, Simulator
+from scraper.simulator.recordings import Recording
 
 TOKEN = "a-token-for-tests-0123456789"
 #: Generous: nine people's machine.
@@ -49,6 +52,12 @@ class Program:
     def ends(self) -> int:
         return self.process.wait(PATIENCE)
 
+    def dies(self) -> None:
+        """As on a machine that loses its power: the program, and all that it started."""
+        for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+            process.kill()
+        self.ends()
+
     def leaves(self) -> None:
         """It leaves in order."""
         self.signal(signal.SIGTERM)
@@ -73,6 +82,7 @@ class Fleet:
         self.folder, self.url, self.ucms, self._stack = folder, url, ucms, stack
         self.key = new_key()
         self.count = 0
+        self._catalog: Catalog | None = None
         self.configure(**changes)
 
     def configure(self, **changes: Any) -> None:
@@ -115,8 +125,19 @@ class Fleet:
         program = self.start("serve", "serve", UCM_SCRAPER__ADMIN__LISTEN="127.0.0.1:0", UCM_SCRAPER__ADMIN__TOKEN=TOKEN)
         return program, program.waits_for(r"admin: listening on (http://[^\s/]+)")[1]
 
-    def catalog(self) -> Catalog:
-        return Catalog.open(self.url)
+    @contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """Opened once, for it is looked at often."""
+        self._catalog = self._catalog or self._stack.enter_context(Catalog.open(self.url))
+        yield self._catalog
+
+    def is_exact(self, ucm: str, inside: Callable[[Recording], bool] = lambda _: True) -> bool:
+        """Whether the archive holds each recording of a UCM (that is ``inside``) once, in store and catalog, and nothing else."""
+        held = Counter(recording.path for recording in self.ucms[ucm].state.all_recordings if inside(recording))
+        place = self.folder / "store" / ucm
+        stored = Counter(str(path.relative_to(place)) for path in place.rglob("*.*"))
+        with self.catalog() as catalog:
+            return held == stored == Counter(one.identity.path for one in catalog.recordings(ucm))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -90,23 +89,12 @@ def wait_for(fleet: Fleet, ids: set[str], part: float = 1.0) -> dict[str, dateti
     return done
 
 
-def die(worker: Program) -> None:
-    """As a machine that loses its power."""
-    for process in [*psutil.Process(worker.process.pid).children(recursive=True), worker.process]:
-        process.kill()
-    worker.process.wait(60)
-
-
 def check(fleet: Fleet, names: Sequence[str]) -> None:
     """Nothing is lost, nothing doubled; and no UCM had two jobs: the requests of one session never come between another's."""
-    with fleet.catalog() as catalog:
-        for name in names:
-            state = fleet.ucms[name].state
-            held = Counter(recording.path for recording in state.all_recordings)
-            stored = Counter(str(path.relative_to(fleet.folder / "store" / name)) for path in (fleet.folder / "store" / name).rglob("*.*"))
-            assert held == stored == Counter(one.identity.path for one in catalog.recordings(name)), name
-            sessions = [session for session, _ in groupby(action.session for action in state.actions if action.session)]
-            assert len(sessions) == len(set(sessions)), name
+    for name in names:
+        assert fleet.is_exact(name), name
+        sessions = [session for session, _ in groupby(action.session for action in fleet.ucms[name].state.actions if action.session)]
+        assert len(sessions) == len(set(sessions)), name
 
 
 @dataclass(frozen=True)
@@ -140,7 +128,7 @@ def test_four_workers_do_more_than_three_times_the_work_of_one_and_survive_a_dea
         four = measured(fleet, together, workers)
         ids = ask(fleet, dying)
         wait_for(fleet, ids, 0.2)
-        die(workers.pop())
+        workers.pop().dies()
         workers.append(fleet.worker(JOBS))
         wait_for(fleet, ids)
         check(fleet, names)
@@ -162,7 +150,7 @@ def test_a_small_fleet_survives_the_death_of_a_worker(tmp_path: Path) -> None:
         workers = [fleet.worker(2), fleet.worker(2)]
         ids = ask(fleet, list(fleet.ucms))
         wait_for(fleet, ids, 0.2)
-        die(workers.pop())
+        workers.pop().dies()
         wait_for(fleet, ids)
         check(fleet, list(fleet.ucms))
         workers[0].leaves()

@@ -7,15 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-from fleets import PATIENCE, TOKEN, Fleet, Program, fleet_of, until
+from fleets import PATIENCE, TOKEN, Fleet, fleet_of, until
 from postgres_server import PostgresServer
 
 from scraper.fleet.queue import Queue
@@ -54,26 +52,10 @@ def all_end(fleet: Fleet, *tasks: Task) -> None:
     until(lambda: all(runs(fleet).get(task.id) == (task.ucm, "complete") for task in tasks), lambda: str(runs(fleet)))
 
 
-def is_exact(fleet: Fleet, ucm: str) -> bool:
-    """Whether the archive holds each recording of a UCM once, in the store and the catalog, and nothing else."""
-    held = Counter(recording.path for recording in fleet.ucms[ucm].state.all_recordings)
-    stored = Counter(str(path.relative_to(fleet.folder / "store" / ucm)) for path in (fleet.folder / "store" / ucm).rglob("*.*"))
-    with fleet.catalog() as catalog:
-        return held == stored == Counter(one.identity.path for one in catalog.recordings(ucm))
-
-
 def hangs_after_some(fleet: Fleet, ucm: str) -> None:
     """A job of the UCM has stored something, and waits for an answer that doesn't come."""
     until(lambda: any((fleet.folder / "store" / ucm).rglob("*.wav")), "nothing was stored")
     fleet.ucms[ucm].state.faults.set("hang", "api")
-
-
-def kill(program: Program) -> None:
-    """As a machine that loses its power: the worker and all that it started."""
-    family = [*psutil.Process(program.process.pid).children(recursive=True), program.process]
-    for process in family:
-        process.kill()
-    program.process.wait(PATIENCE)
 
 
 def test_a_scheduler_shows_what_workers_do_and_nothing_stays_on_their_machines(fleet: Fleet) -> None:
@@ -91,7 +73,7 @@ def test_a_scheduler_shows_what_workers_do_and_nothing_stays_on_their_machines(f
         )
         assert ended[0]["exit_code"] == 0 and ended[0]["result"]["recordings"]["archived"] == 4
         assert client.get("/api/v1/tasks").json()["items"]
-    assert is_exact(fleet, "one") and is_exact(fleet, "two")
+    assert fleet.is_exact("one") and fleet.is_exact("two")
     for program in (*workers, scheduler):
         program.leaves()
     assert not [path for number in (2, 3) for path in (fleet.folder / f"machine{number}").rglob("*") if path.is_file()]
@@ -108,12 +90,12 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing_and_doubles_nothing(flee
     first = fleet.worker()
     (task,) = ask(fleet, "one")
     hangs_after_some(fleet, "one")
-    kill(first)
+    first.dies()
     fleet.ucms["one"].state.faults.clear()
     second = fleet.worker()
     all_end(fleet, task)
     second.waits_for("goes back into the queue")
-    assert is_exact(fleet, "one") and list(runs(fleet)) == [task.id]
+    assert fleet.is_exact("one") and list(runs(fleet)) == [task.id]
     second.leaves()
 
 
@@ -126,7 +108,7 @@ def test_a_worker_that_leaves_gives_back_what_it_has_not_done(fleet: Fleet) -> N
     fleet.ucms["one"].state.faults.clear()
     second = fleet.worker(1)
     all_end(fleet, stopped, waiting)
-    assert is_exact(fleet, "one") and is_exact(fleet, "two")
+    assert fleet.is_exact("one") and fleet.is_exact("two")
     second.leaves()
 
 
@@ -142,7 +124,7 @@ def test_a_second_signal_ends_a_workers_jobs_at_once_and_another_goes_on(fleet: 
     fleet.ucms["one"].state.faults.clear()
     second = fleet.worker(1)
     all_end(fleet, task)
-    assert is_exact(fleet, "one")
+    assert fleet.is_exact("one")
     second.leaves()
 
 
@@ -161,7 +143,7 @@ def test_workers_outlive_their_database(tmp_path: Path) -> None:
             all_end(fleet, before)
             (after,) = ask(fleet, "one")
             all_end(fleet, after)
-            assert is_exact(fleet, "one")
+            assert fleet.is_exact("one")
             worker.leaves()
     finally:
         server.remove()
@@ -174,7 +156,7 @@ def test_of_two_schedulers_one_leads_until_it_is_gone(fleet: Fleet) -> None:
     second, address = fleet.scheduler()
     second.waits_for("standing by")
     assert httpx.get(f"{address}/sign-in").status_code == 200
-    kill(first)
+    first.dies()
     second.waits_for("Leading")
     second.leaves()
 
@@ -207,7 +189,7 @@ def test_workers_share_a_sealed_web_session(fleet: Fleet) -> None:
         worker = fleet.worker(1)
         all_end(fleet, *ask(fleet, "one"))
         worker.leaves()
-    assert is_exact(fleet, "one")
+    assert fleet.is_exact("one")
     assert sum(attempt.way == "web" for attempt in pbx.state.sign_ins) == 1
     with fleet.catalog() as catalog:
         sealed = catalog.kept_session("one")
