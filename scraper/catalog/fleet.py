@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ColumnElement, Connection, Float, Insert, and_, delete, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Float, Insert, and_, delete, insert, literal_column, or_, select, text, update
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.schema import leases, sessions
-from scraper.errors import LeaseLost
+from scraper.errors import Busy, LeaseLost
 
 _FLEET = "fleet:name"
 
@@ -34,6 +34,13 @@ def _known(name: str) -> Insert:
 
 def _is(lease: Lease) -> ColumnElement[bool]:
     return and_(leases.c.name == lease.name, leases.c.fence == lease.fence)
+
+
+def _is_held(seconds: float) -> ColumnElement[bool]:
+    return and_(leases.c.holder.is_not(None), leases.c.beat >= _CLOCK - seconds)
+
+
+_STOP_IT = "Stop its schedulers and workers first; they give back what they hold."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +134,29 @@ class FleetRecords(Database):
     def holder_of(self, name: str, seconds: float) -> str | None:
         """Who holds a lease and has been heard of within ``seconds``."""
         with self.reading() as connection:
-            found: str | None = connection.scalar(select(leases.c.holder).where(leases.c.name == name, leases.c.beat >= _CLOCK - seconds))
+            found: str | None = connection.scalar(select(leases.c.holder).where(leases.c.name == name, _is_held(seconds)))
             return found
 
     def held(self, seconds: float) -> set[str]:
         """The names of all leases whose holders have been heard of within ``seconds``."""
         with self.reading() as connection:
-            return set(connection.scalars(select(leases.c.name).where(leases.c.beat >= _CLOCK - seconds)))
+            return set(connection.scalars(select(leases.c.name).where(_is_held(seconds))))
+
+    @contextmanager
+    def unleased(self, seconds: float) -> Iterator[None]:
+        """Let nobody take a lease while the block runs; without PostgreSQL nobody can anyway.
+
+        Raises :class:`Busy` where somebody holds one and has been heard of within ``seconds``.
+        """
+        if self._engine.dialect.name == "sqlite":
+            yield
+            return
+        with self._at_once() as connection:
+            connection.execute(text(f"LOCK TABLE {leases.name} IN EXCLUSIVE MODE"))
+            found = connection.execute(select(leases.c.name, leases.c.holder).where(_is_held(seconds)).limit(1)).first()
+            if found is not None:
+                raise Busy(f"The fleet works with the catalog: {found.holder} holds {found.name}.", remedy=_STOP_IT, holder=found.holder)
+            yield
 
     def under(self, lease: Lease) -> Self:
         """The same catalog, but that each of its writing transactions first proves that ``lease`` is held."""

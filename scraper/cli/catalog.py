@@ -92,7 +92,8 @@ def check(call: Invocation, as_json: bool) -> None:
 def copy(call: Invocation, target: str, as_json: bool) -> None:
     """Copy the whole catalog to an empty database of either kind, and compare: all of it, or nothing.
 
-    Stop the service and all jobs first (else exit code 9). Afterwards set catalog.url to the new one. The old one stays as it is.
+    Stop the service and all jobs first, in a fleet on all machines (else exit code 9). Afterwards set catalog.url to the new one. The old
+    one stays as it is.
     """
     settings = call.settings(secrets=False)
     from scraper.catalog import Catalog
@@ -107,6 +108,9 @@ def copy(call: Invocation, target: str, as_json: bool) -> None:
     with ExitStack() as stack:
         _hold_all(stack, settings)
         here, there = stack.enter_context(Catalog.open(url)), stack.enter_context(Catalog.open(target))
+        stack.enter_context(here.unleased(settings.fleet.lease_seconds))
+        with there.unleased(settings.fleet.lease_seconds):  # not to the end: the leases are copied, too
+            pass
         try:
             counts = copy_all(here, there, lambda name, rows: progress.phase(f"copied {rows:,} rows of {name}"))
         finally:

@@ -44,15 +44,14 @@ def _make_tables(settings: Settings, catalog: Catalog) -> None:
     from scraper.fleet.queue import conninfo
 
     changes = sorted(one.name for one in resources.files("procrastinate.sql.migrations").iterdir() if one.name.endswith(".sql"))
-    if catalog.get_meta(_TABLES) == changes[-1]:
-        return
     with psycopg.connect(conninfo(settings.catalog.url)) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_JOINING])
         known = catalog.get_meta(_TABLES)
-        if known is None and connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() == (None,):
+        if connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() == (None,):  # also where the catalog was copied here
             connection.execute(SchemaManager.get_schema())
-        elif known is not None:
-            for name in changes[changes.index(known) + 1 :] if known in changes else ():
+        elif known in changes:
+            for name in changes[changes.index(known) + 1 :]:
                 connection.execute((resources.files("procrastinate.sql.migrations") / name).read_bytes())
         connection.commit()
-        catalog.set_meta(_TABLES, changes[-1])
+        if known != changes[-1]:
+            catalog.set_meta(_TABLES, changes[-1])

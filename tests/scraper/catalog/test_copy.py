@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from postgres_server import PostgresServer
 from sqlalchemy import Float, Integer, LargeBinary, select, text
 
-from scraper.catalog import Catalog, schema
+from scraper.catalog import Catalog, Lease, schema
 from scraper.catalog.checking import check
 from scraper.catalog.copying import copy
 from scraper.cli.app import cli
@@ -184,3 +185,17 @@ def test_copy_moves_to_postgresql_and_back_but_not_beside_a_service(tmp_path: Pa
     assert run(tmp_path, "copy", "--to", back, url=postgres).exit_code == 0
     with Catalog.open(back) as copied, Catalog.open(f"sqlite:///{tmp_path}/data/catalog.db") as original:
         assert content(copied) == content(original)
+
+
+@pytest.mark.fault("fleet", "the catalog is copied while a worker holds a lease", "it is refused", exit_code=9, promise="apart")
+def test_copy_waits_for_no_fleet_that_works_with_either_catalog(tmp_path: Path, postgres: str, postgres_server: PostgresServer) -> None:
+    other, file = postgres_server.fresh(), f"sqlite:///{tmp_path}/copy.db"
+    with Catalog.open(postgres) as here, Catalog.open(other) as there:
+        lease = here.take_lease("branch", "pid 1 on a worker", 30)
+        refused = run(tmp_path, "copy", "--to", file, url=postgres)
+        assert (refused.exit_code, "pid 1 on a worker holds branch" in refused.output) == (9, True), refused.output
+        assert isinstance(lease, Lease)
+        here.release_lease(lease)
+        assert isinstance(there.take_lease("branch", "pid 2 on a worker", 30), Lease)
+        assert run(tmp_path, "copy", "--to", other, url=postgres).exit_code == 9
+    assert run(tmp_path, "copy", "--to", file, url=postgres).exit_code == 0

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from scraper.catalog import Catalog, Held, Lease
 from scraper.catalog.schema import leases
-from scraper.errors import LeaseLost
+from scraper.errors import Busy, CatalogLocked, LeaseLost
 
 
 def silence(catalog: Catalog, name: str, seconds: float) -> None:
@@ -86,6 +86,25 @@ def test_nobody_takes_a_lease_while_its_holders_transaction_is_under_way(databas
             assert thread.is_alive() and not taken
         thread.join(30)
         assert isinstance(taken[0], Lease)
+
+
+def test_what_was_given_back_is_held_by_nobody(catalog: Catalog) -> None:
+    lease = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(lease, Lease) and catalog.held(30) == {"office"}
+    catalog.release_lease(lease)
+    assert catalog.held(30) == set()
+
+
+def test_nobody_takes_a_lease_while_none_may_be_held(database: str, catalog: Catalog) -> None:
+    lease = catalog.take_lease("office", "worker one", 30)
+    assert isinstance(lease, Lease)
+    with pytest.raises(Busy, match="worker one holds office"), catalog.unleased(30):
+        pass
+    catalog.release_lease(lease)
+    with Catalog.open(database, busy_seconds=0.2) as others:
+        with catalog.unleased(30), pytest.raises(CatalogLocked):
+            others.take_lease("office", "worker two", 30)
+        assert isinstance(others.take_lease("office", "worker two", 30), Lease)
 
 
 def test_the_databases_clock_is_told(catalog: Catalog) -> None:
