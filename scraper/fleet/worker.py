@@ -42,9 +42,11 @@ def work(settings: Settings, command: Sequence[str], jobs: int | None = None) ->
     with Catalog.open(settings.catalog.url) as catalog:
         join(settings, catalog)
         clock.follow(catalog.seconds_behind())
+    jobs = jobs or settings.limits.jobs
     with _place(settings.data_dir / "workers") as folder:
         os.environ["UCM_SCRAPER__DATA_DIR"] = str(folder)  # the jobs': what they leave there, goes with this worker
-        asyncio.run(_work(settings, command, home_of(folder), jobs or settings.limits.jobs))
+        os.environ["UCM_SCRAPER__LIMITS__JOBS"] = str(jobs)
+        asyncio.run(_work(settings, command, home_of(folder), jobs))
 
 
 @contextmanager

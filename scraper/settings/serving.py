@@ -33,15 +33,21 @@ class Schedule(Section):
 class Limits(Section):
     """What the service may take of the machine, the network and the PBXs."""
 
-    jobs: int = Field(default=2, ge=1, le=100, description="UCMs that are worked on at the same time.")
+    jobs: int = Field(default=2, ge=1, le=100, description="UCMs that are worked on at the same time; in a fleet by each worker.")
     browsers: int | None = Field(
-        default=None, ge=1, le=100, description="Browsers that run at the same time, some 300 MB each; null: as many as jobs, at most 8."
+        default=None,
+        ge=1,
+        le=100,
+        description="Browsers that run at the same time, in a fleet at each worker, some 300 MB each; null: as many as jobs, at most 8.",
     )
     quiet_hours: Annotated[Texts, AfterValidator(checks.quiet_hours)] = Field(
         default=[], description="When backfills rest, such as 08:00-18:00 or mon-fri 08:00-18:00."
     )
     bandwidth_mbit: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="The most that all jobs together download, in Mbit/s."
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="The most that all jobs together download, in a fleet those of each worker, in Mbit/s.",
     )
     job_hours: Seconds = Field(default=12.0, description="A job that takes longer is ended; the next one goes on where it was.")
     stop_seconds: Seconds = Field(default=60.0, description="How long a job may take to stop in order, before it is ended.")
