@@ -60,8 +60,11 @@ class Reply:
     def file_name(self) -> str | None:
         """The base name that Content-Disposition gives the body, or None."""
         header = Message()
-        header["content-disposition"] = self.headers.get("content-disposition", "")
-        name = header.get_filename()
+        try:
+            header["content-disposition"] = self.headers.get("content-disposition", "")
+            name = header.get_filename()
+        except ValueError:  # a character set whose name is none
+            return None
         return unquote(name).rsplit("/", 1)[-1] if name else None
 
     def _read(self, limit: int) -> bytes:

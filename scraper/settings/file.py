@@ -17,14 +17,22 @@ from scraper.errors import ConfigError
 
 #: How deep a file may be nested at most for the fast loader: its stack bears 20,000.
 _DEEP = 10_000
+#: Values of a file with its aliases written out, and keys of a mapping with what is merged into it: thousands of UCMs have fewer. A few
+#: lines of aliases of aliases stand for more than any memory holds.
+_MOST_VALUES, _MOST_KEYS = 100_000, 10_000
 
 
-class _DuplicateKey(Exception):
-    """A mapping holds a key twice."""
+class _Refused(Exception):
+    """A mapping that is no part of any configuration."""
 
 
 class _Strict(SafeConstructor):
-    """Refuses double keys and keys that aren't text."""
+    """Refuses double keys, keys that aren't text, and mappings merged over and over."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_KEYS:
+            raise _Refused(f"line {node.start_mark.line + 1}: more than {_MOST_KEYS:,} keys stand together")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, int] = {}
@@ -33,9 +41,9 @@ class _Strict(SafeConstructor):
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                raise _DuplicateKey(f"line {line}: a key must be text; put it in quotes")
+                raise _Refused(f"line {line}: a key must be text; put it in quotes")
             if key.value in seen:
-                raise _DuplicateKey(f"line {line}: the key {key.value!r} stands in line {seen[key.value]} already")
+                raise _Refused(f"line {line}: the key {key.value!r} stands in line {seen[key.value]} already")
             seen[key.value] = line
         return super().construct_mapping(node, deep)
 
@@ -69,7 +77,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     """The mapping that ``text`` holds. Raises :class:`ConfigError` with the line for what is no valid YAML."""
     try:
         found = _loaded(text)
-    except _DuplicateKey as error:
+    except _Refused as error:
         raise ConfigError(f"{where}, {error}.") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -78,12 +86,14 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
         raise _not_yaml(where, text, error.position) from None
     except RecursionError:
         raise ConfigError(f"{where} is nested too deeply.") from None
-    except ValueError:
+    except (ValueError, LookupError, AttributeError):  # the last two where a tag such as !!int promises what isn't there
         raise ConfigError(f"{where} holds a date or number that doesn't exist.", remedy="Put it in quotes where it is text.") from None
     if found is None:
         raise ConfigError(f"{where} is empty.", remedy="Write a starter with `ucm-scraper config init`.")
     if not isinstance(found, dict):
         raise ConfigError(f"{where} must hold keys and values, such as `data_dir: ./data`.")
+    if _is_endless(found):
+        raise ConfigError(f"{where} holds itself, or more than {_MOST_VALUES:,} values.")
     return found
 
 
@@ -94,6 +104,18 @@ def _loaded(text: str) -> Any:
         with suppress(yaml.YAMLError):
             return yaml.load(text, _FastLoader)  # noqa: S506 -- a SafeLoader
     return yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+
+
+def _is_endless(found: dict[str, Any]) -> bool:
+    """Whether it comes to too many values once its aliases are written out."""
+    waiting: list[Any] = [found]
+    values = 0
+    while waiting and values <= _MOST_VALUES:
+        node = waiting.pop()
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        values += len(inner)
+        waiting += inner
+    return values > _MOST_VALUES
 
 
 def _not_yaml(where: str, text: str, index: int) -> ConfigError:

@@ -10,7 +10,7 @@ import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scraper.api.client import _files
@@ -383,3 +383,10 @@ def test_any_body_is_json_or_an_error_of_ours(body):
     except AnswerNotAsExpected:
         return
     assert isinstance(found, dict)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60), st.sampled_from(["", "filename=", "filename*=", "filename*0*="]))
+@example("utf-\0''a", "filename*=")
+def test_any_content_disposition_gives_a_bare_name_or_none(value, key):
+    name = Reply(200, {"content-disposition": f"attachment; {key}{value}".replace("\n", "").replace("\r", "")}, iter([])).file_name
+    assert name is None or "/" not in name

@@ -352,6 +352,12 @@ def test_the_default_file_is_found_and_a_variable_names_another(tmp_path: Path) 
 
 # --- files that are none -----------------------------------------------------
 
+#: Each line stands for ten times what the one before does.
+ALIASES_OF_ALIASES = b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 30))
+MERGED_OVER_AND_OVER = b"a0: &a0 {x: y}\n" + b"".join(
+    b"a%d: &a%d {<<: [%s]}\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 30)
+)
+
 
 @pytest.mark.parametrize(
     ("content", "expected"),
@@ -370,6 +376,12 @@ def test_the_default_file_is_found_and_a_variable_names_another(tmp_path: Path) 
         (b"a: 1\nb: \x00", "at line 2, column 4"),
         (b"[" * 2000, "is nested too deeply"),
         (b"a: 2026-13-45\n", "holds a date or number that doesn't exist"),
+        (b"a: !!int ''\n", "holds a date or number that doesn't exist"),
+        (b"a: !!float ''\n", "holds a date or number that doesn't exist"),
+        (b"a: !!bool hunter2\n", "holds a date or number that doesn't exist"),
+        (b"a: !!timestamp hunter2\n", "holds a date or number that doesn't exist"),
+        (ALIASES_OF_ALIASES, "holds itself, or more than 100,000 values"),
+        (MERGED_OVER_AND_OVER, "line 6: more than 10,000 keys stand together"),
     ],
 )
 def test_a_file_that_is_no_configuration_says_why(tmp_path: Path, content: bytes, expected: str) -> None:
