@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -127,13 +127,17 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the client is given beside the configuration: the sign-in budget, its memory, its pace, its deadlines and its bandwidth."""
+    """What the client is given beside the configuration: the sign-in budget, its memory, its pace, its deadlines and its bandwidth.
+
+    ``opened`` is told of each connection, before it is asked anything.
+    """
 
     budget: SignInBudget
     memory: Memory
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
     bandwidth: Bandwidth | None = None
+    opened: Callable[[Transport], object] = lambda _: None
 
 
 def open_api(ucm: Ucm, surroundings: Surroundings) -> Client:
@@ -176,6 +180,7 @@ def _open(ucm: Ucm, kind: Kind, surroundings: Surroundings) -> Client:
     account = Account(ucm.api.username, ucm.api.secret or "", surroundings.budget)
     pace = surroundings.pace
     transport = Transport(address(ucm, kind), ucm.tls, surroundings.patience, pace.clock)
+    surroundings.opened(transport)
     if bandwidth := surroundings.bandwidth:
         transport.came = lambda count: pace.sleep(bandwidth.spend(count))
     family = NewApi(transport, account, pace) if kind == "https" else OldApi(transport, account, pace)

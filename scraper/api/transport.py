@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from socket import SHUT_RDWR, socket
 from typing import Any, Self
 
 import httpx
@@ -26,6 +27,8 @@ from scraper.errors import (
 from scraper.tls import Certificate, ClientRules, client_context, prove
 
 _BLOCK = 1 << 16
+#: What httpx calls it when a connection stands.
+_OPENED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Transport:
         #: Seconds by which the PBX's clock is ahead of ours, by its last answer; None where it doesn't say.
         self.clock_ahead: float | None = None
         self._clock = clock
+        self._socket: socket | None = None
+        self._waits = False
         self._address = httpx.URL(url).netloc.decode()
         self.certificate: Certificate | None = prove(url, rules, patience.connect, legacy=rules.legacy)
         # With plain http nothing is to be trusted, should something ask for TLS after all.
@@ -87,6 +92,7 @@ class Transport:
         :class:`TlsHandshakeFailed`, :class:`AnswerNotAsExpected`.
         """
         deadline, began = self._clock() + request.seconds, False
+        self._waits = True
         try:
             with self._http.stream(
                 request.method,
@@ -96,12 +102,21 @@ class Transport:
                 data=request.form,
                 auth=request.auth,
                 headers=request.headers,
+                extensions={"trace": self._note_socket},
             ) as response:
-                began = True
+                began, self._waits = True, False
                 self._note_clock(response.headers.get("date"))
                 yield Reply(response.status_code, response.headers, self._pieces(response, deadline, request.seconds))
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise ours(error, self._address, began=began) from error
+        finally:
+            self._waits = False
+
+    def break_off(self) -> None:
+        """Wait no more for an answer that has not begun: it ends as where the PBX closes the connection. From any thread."""
+        if self._waits and self._socket is not None:
+            with suppress(OSError):  # it has just ended by itself
+                socket.shutdown(self._socket, SHUT_RDWR)  # not the method of a TLS socket, which takes away what its reader reads from
 
     def close(self) -> None:
         """Close every connection."""
@@ -119,6 +134,10 @@ class Transport:
                 raise AnswerCut(f"The PBX's answer took longer than {seconds:.0f} s.")
             self.came(len(piece))
             yield piece
+
+    def _note_socket(self, event: str, told: Mapping[str, Any]) -> None:
+        if event in _OPENED:
+            self._socket = told["return_value"].get_extra_info("socket")
 
     def _note_clock(self, date: str | None) -> None:
         try:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from scraper.api import CatalogMemory, Client, Pace, Surroundings, open_api
+from scraper.api.transport import Transport
 from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
@@ -138,7 +139,7 @@ class ApiWay:
             desk = self._desk
             budget = SignInBudget(desk.catalog, desk.ucm.url, pin=desk.ucm.tls.pin or self._seen_pin())
             memory, pace = CatalogMemory(desk.catalog, desk.ucm.url), Pace(sleep=sleeper(desk.order.stop))
-            surroundings = Surroundings(budget, memory, pace, bandwidth=desk.bandwidth)
+            surroundings = Surroundings(budget, memory, pace, bandwidth=desk.bandwidth, opened=self._opened)
             try:
                 self._client = open_api(desk.ucm, surroundings)
             except ScraperError as error:
@@ -147,6 +148,10 @@ class ApiWay:
                 raise
             logger.bind(action="api-open", kind=self._client.kind).debug("The API answers")
         return self._client
+
+    def _opened(self, transport: Transport) -> None:
+        """A PBX that never answers must not keep a job from stopping."""
+        self._desk.breaks_off.append(transport.break_off)
 
     def _seen_pin(self) -> str | None:
         """The key under which the web UI's sign-ins are counted too; None where the web UI's address does not answer."""

@@ -90,6 +90,8 @@ class Desk:
     #: Whether something could say what should exist; without that nothing is ever called complete.
     known: bool = False
     stopped: bool = False
+    #: Once it is to stop, these end what it may wait for long; told again and again, from another thread than waits.
+    breaks_off: list[Callable[[], None]] = field(default_factory=list)
     #: What the report is of; None: everything known.
     view: View | None = None
     #: What failed on some way, while others may go on.

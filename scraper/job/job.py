@@ -113,6 +113,9 @@ async def _until_stopped(work: Coroutine[Any, Any, None], desk: Desk) -> None:
         if stop.is_set() and not asked:
             asked = desk.stopped = True
             task.cancel()
+        if asked:
+            for break_off in desk.breaks_off:
+                break_off()
     try:
         await task
     except (asyncio.CancelledError, Stopped):
