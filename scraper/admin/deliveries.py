@@ -31,7 +31,10 @@ SinkFilter = Annotated[str | None, Query(pattern=_NAME, description="Only this s
 
 
 class SinkItem(BaseModel):
-    """How a sink is doing. ``held`` wait for an earlier delivery of their recording; ``oldest``: when the first was queued. Times UTC."""
+    """How a sink is doing. ``held`` wait for an earlier delivery of their recording; ``oldest``: when the first was queued. Times UTC.
+
+    Of what is owed, no more than 100,000 of a kind are counted.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -53,11 +56,14 @@ class SinkList(BaseModel):
 
 
 class DeliveryItem(BaseModel):
-    """One delivery. ``at``: when it is due, or since when it is parked or delivered, UTC; ``detail``: why the last attempt failed."""
+    """One delivery. ``at``: when it is due, or since when it is parked or delivered, UTC; ``detail``: why the last attempt failed.
+
+    ``recording_id`` is null where the recording was erased.
+    """
 
     id: int
     sink: str
-    recording_id: int
+    recording_id: int | None
     event: str
     state: str
     attempts: int

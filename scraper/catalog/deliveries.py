@@ -6,14 +6,16 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, exists, func, literal, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, literal, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.outbox import DELIVERED, HELD, OPEN, PARKED, WAITING, clock, queueing, release
 from scraper.catalog.schema import deliveries, meta, recordings, sink_ucms, sinks
 from scraper.models import utc
+
+#: Pages ask every few seconds, and a sink may be owed millions: that many are counted, which takes some hundredths of a second.
+COUNTED = 100_000
 
 _BATCH = 500
 _HANDOVER_ID = "handover.id"
@@ -22,20 +24,24 @@ _NOT_CONFIGURED = "The configuration has this sink no more."
 
 @dataclass(frozen=True, slots=True)
 class KnownSink:
-    """A sink as it is configured; ``ucms`` empty: of all UCMs."""
+    """A sink as it is configured; ``ucms`` empty: of all UCMs; ``erased``: it is told, too, what was erased of them."""
 
     name: str
     kind: str
     ucms: tuple[str, ...] = ()
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Something that a sink is to be told of a recording. Times are UTC text; ``at`` see the schema; ``lease`` is its taker's token."""
+    """Something that a sink is to be told of a recording. Times are UTC text; ``at`` see the schema; ``lease`` is its taker's token.
+
+    Of one that was erased ``recording_id`` is None, and ``tombstone_id`` is its tombstone.
+    """
 
     id: int
     sink: str
-    recording_id: int
+    recording_id: int | None
     event: str
     state: str
     at: str
@@ -43,11 +49,15 @@ class Delivery:
     queued_at: str
     lease: str | None
     detail: str
+    tombstone_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SinkCounts:
-    """How a sink is doing: how many are ``held`` by others, ``waiting``, ``parked``; ``oldest``: when the first of these was queued."""
+    """How a sink is doing: how many are ``held`` by others, ``waiting``, ``parked``; ``oldest``: when the first of these was queued.
+
+    Of each no more than :data:`COUNTED` are counted.
+    """
 
     name: str
     kind: str
@@ -119,7 +129,7 @@ class Deliveries(Database):
             if _settle(connection, delivery, values):
                 counted = {"delivered": sinks.c.delivered + 1, "last_delivered": when}
                 connection.execute(sinks.update().where(sinks.c.name == delivery.sink).values(**counted))
-                release(connection, [delivery.recording_id])
+                _release(connection, delivery)
 
     def failed(self, delivery: Delivery, detail: str, again_in: float | None) -> None:
         """An attempt failed: it is due again ``again_in`` seconds from now, or parked with None. As :meth:`delivered`."""
@@ -128,7 +138,7 @@ class Deliveries(Database):
             at = utc(when + timedelta(seconds=again_in or 0))
             values = {"state": state, "at": at, "attempts": deliveries.c.attempts + 1, "detail": detail}
             if _settle(connection, delivery, values):
-                release(connection, [delivery.recording_id])
+                _release(connection, delivery)
 
     def give_back(self, delivery: Delivery, detail: str, again_in: float = 0.0) -> None:
         """It was not tried, or not to count: it is due again ``again_in`` seconds from now."""
@@ -138,14 +148,9 @@ class Deliveries(Database):
 
     def sink_counts(self) -> list[SinkCounts]:
         """Every sink that was ever configured, in the order of the configuration."""
-        columns = (deliveries.c.sink, deliveries.c.state, func.count().label("many"), func.min(deliveries.c.id).label("first"))
-        grouped = select(*columns).where(deliveries.c.state.in_(OPEN)).group_by(deliveries.c.sink, deliveries.c.state)
         with self.reading() as connection:
-            rows = connection.execute(grouped).all()
-            oldest = select(deliveries.c.id, deliveries.c.queued_at).where(deliveries.c.id.in_([row.first for row in rows]))
-            queued = {row.id: row.queued_at for row in connection.execute(oldest)}
             known = connection.execute(select(sinks).order_by(sinks.c.configured.desc(), sinks.c.position)).mappings().all()
-        return [_counts(sink, [row for row in rows if row.sink == sink["name"]], queued) for sink in known]
+            return [_counts(connection, sink) for sink in known]
 
     def deliveries(
         self, states: Collection[str] = OPEN, sink: str | None = None, *, before: int | None = None, limit: int = 50
@@ -223,19 +228,26 @@ def _turn(sink: str) -> str:
     return f"sink:{sink}"
 
 
-def _counts(sink: RowMapping, rows: Sequence[Row[Any]], queued: Mapping[int, str]) -> SinkCounts:
-    many = {row.state: row.many for row in rows}
+def _counts(connection: Connection, sink: RowMapping) -> SinkCounts:
+    mine = {"of_sink": sink["name"]}
+    many = {state: connection.execute(_MANY, mine | {"of_state": state}).scalar_one() for state in OPEN}
+    first = [connection.scalar(_FIRST, mine | {"of_state": state}) for state in OPEN if many[state]]
     return SinkCounts(
         name=sink["name"],
         kind=sink["kind"],
         configured=bool(sink["configured"]),
-        held=many.get(HELD, 0),
-        waiting=many.get(WAITING, 0),
-        parked=many.get(PARKED, 0),
+        held=many[HELD],
+        waiting=many[WAITING],
+        parked=many[PARKED],
         delivered=sink["delivered"],
         last_delivered=sink["last_delivered"],
-        oldest=min((queued[row.first] for row in rows), default=None),
+        oldest=min((at for at in first if at), default=None),
     )
+
+
+_MINE = and_(deliveries.c.state == bindparam("of_state"), deliveries.c.sink == bindparam("of_sink"))
+_MANY = select(func.count()).select_from(select(deliveries.c.id).where(_MINE).limit(COUNTED).subquery())
+_FIRST = select(deliveries.c.queued_at).where(_MINE).order_by(deliveries.c.id).limit(1)
 
 
 def _known(connection: Connection) -> list[KnownSink]:
@@ -243,11 +255,11 @@ def _known(connection: Connection) -> list[KnownSink]:
     for sink, ucm in connection.execute(select(sink_ucms).order_by(sink_ucms.c.sink, sink_ucms.c.ucm)):
         ucms.setdefault(sink, []).extend([ucm] if ucm else [])
     rows = connection.execute(select(sinks).where(sinks.c.configured == 1).order_by(sinks.c.position)).mappings()
-    return [KnownSink(row["name"], row["kind"], tuple(ucms.get(row["name"], ()))) for row in rows]
+    return [KnownSink(row["name"], row["kind"], tuple(ucms.get(row["name"], ())), bool(row["erased"])) for row in rows]
 
 
 def _enter(connection: Connection, position: int, sink: KnownSink) -> None:
-    values = {"kind": sink.kind, "position": position, "configured": 1}
+    values = {"kind": sink.kind, "position": position, "configured": 1, "erased": int(sink.erased)}
     if not connection.execute(sinks.update().where(sinks.c.name == sink.name).values(**values)).rowcount:
         connection.execute(sinks.insert().values(name=sink.name, since=now(), delivered=0, **values))
     connection.execute(sink_ucms.insert(), [{"sink": sink.name, "ucm": ucm} for ucm in sink.ucms or ("",)])
@@ -256,11 +268,16 @@ def _enter(connection: Connection, position: int, sink: KnownSink) -> None:
 def _park_orphans(connection: Connection, names: Collection[str]) -> None:
     """What sinks are owed that the configuration has no more; others wait no longer for it."""
     gone = and_(deliveries.c.state.in_((HELD, WAITING)), deliveries.c.sink.not_in(names))
-    ids = list(connection.scalars(select(deliveries.c.recording_id).distinct().where(gone)))
+    ids = list(connection.scalars(select(deliveries.c.recording_id).distinct().where(gone, deliveries.c.recording_id.is_not(None))))
     values = {"state": PARKED, "at": utc(clock(connection)), "lease": None, "detail": _NOT_CONFIGURED}
     connection.execute(deliveries.update().where(gone).values(**values))
     for start in range(0, len(ids), _BATCH):
         release(connection, ids[start : start + _BATCH])
+
+
+def _release(connection: Connection, delivery: Delivery) -> None:
+    if delivery.recording_id is not None:
+        release(connection, [delivery.recording_id])
 
 
 def _settle(connection: Connection, delivery: Delivery, values: Mapping[str, object]) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, nu
 from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.database import now
 from scraper.catalog.findable import forget_words
+from scraper.catalog.outbox import bid_farewell, queue_erased
 from scraper.catalog.schema import (
     audit,
     calibrations,
@@ -139,11 +140,12 @@ class Keeping(Tombstones, Calls):
         """
         salt = self.salt()
         with self.transaction(of=ucm) as connection:
-            forgotten = replace(forgotten_in(connection, ucm), salt=salt)
+            forgotten, last = replace(forgotten_in(connection, ucm), salt=salt), connection.scalar(select(func.max(tombstones.c.id))) or 0
             stone: dict[str, Any] = {"ucm": ucm, "why": why, "at": now(), "by_whom": by_whom, "recording_id": None, "sha256": None}
             stones = [*_stones(connection, forgotten, doomed)] + ([*_call_stones(connection, forgotten, doomed)] if why == "erased" else [])
             for some in _batches(stones):
                 connection.execute(tombstones.insert(), [stone | one for one in some])
+            queue_erased(connection, ucm, last, stone["at"])
             rows: list[dict[str, Any]] = [{"month": key.month, "name": key.name, "call_id": None} for key in sorted(doomed.keys)]
             rows += [{"month": "", "name": "", "call_id": call} for call in sorted(doomed.calls)]
             for some in _batches(rows):
@@ -257,6 +259,7 @@ def _rows_of(connection: Connection, table: Table, ucm: str, keys: Collection[Ke
 
 
 def _remove_recordings(connection: Connection, ucm: str, keys: Collection[Key]) -> None:
+    bid_farewell(connection, [row["id"] for row in _rows_of(connection, recordings, ucm, keys)])
     for table in (recordings, gaps, inventory):
         _delete(connection, table, [row["id"] for row in _rows_of(connection, table, ucm, keys)])
     wanted, names = set(keys), {key.name for key in keys}

@@ -6,14 +6,14 @@ in the order in which it happened, whatever its bytes are by then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal, select
 
-from scraper.catalog.schema import deliveries, recordings, sink_ucms, sinks, transcripts
+from scraper.catalog.schema import deliveries, recordings, sink_ucms, sinks, tombstones, transcripts
 from scraper.models import utc
 
 #: After so many failed attempts of one sink the others that come after it wait no longer for it.
@@ -21,6 +21,8 @@ PATIENCE = 3
 
 HELD, WAITING, PARKED, DELIVERED = "held", "waiting", "parked", "delivered"
 OPEN = (HELD, WAITING, PARKED)
+#: What is told of a recording that is there no more.
+ERASED = "erased"
 
 
 class Owed(NamedTuple):
@@ -64,13 +66,35 @@ def hand_on(connection: Connection, old: int, new: int) -> None:
         connection.execute(table.update().where(table.c.recording_id == old).values(recording_id=new))
 
 
+def queue_erased(connection: Connection, ucm: str, after: int, at: str) -> None:
+    """Queue that what is just being erased of this UCM (its tombstones have numbers above ``after``) is, for each sink that asked for it.
+
+    It is held until :func:`bid_farewell`.
+    """
+    connection.execute(_QUEUE_ERASED, {"of_ucm": ucm, "after": after, "at": at})
+
+
+def bid_farewell(connection: Connection, recording_ids: Collection[int]) -> None:
+    """These recordings are about to be removed, with what was owed of them; that they were erased is told from now on.
+
+    What a sink has in hand of one may still arrive until its lease ends: it is told after that.
+    """
+    mine, other = deliveries, deliveries.alias()
+    of_them = and_(mine.c.recording_id.in_(recording_ids), mine.c.event == ERASED)
+    in_hand = and_(other.c.recording_id == mine.c.recording_id, other.c.sink == mine.c.sink, other.c.lease.is_not(None))
+    until = select(func.max(other.c.at)).where(in_hand, other.c.event != ERASED).correlate(mine).scalar_subquery()
+    when = func.coalesce(until, utc(clock(connection)))
+    connection.execute(mine.update().where(of_them, mine.c.state == HELD).values(state=WAITING, at=when))
+    connection.execute(mine.update().where(of_them).values(recording_id=None))
+
+
 def release(connection: Connection, recording_ids: Iterable[int]) -> None:
     """Let go what need not be held any more of these recordings' deliveries."""
     ids = list(recording_ids)
     # Two transactions that end a delivery each, or end one and queue another, must not both miss what the other does.
     connection.execute(select(recordings.c.id).where(recordings.c.id.in_(ids)).order_by(recordings.c.id).with_for_update(key_share=True))
     columns = (deliveries.c.id, deliveries.c.recording_id, deliveries.c.sink, deliveries.c.state, deliveries.c.attempts)
-    query = select(*columns).where(deliveries.c.recording_id.in_(ids), deliveries.c.state.in_(OPEN))
+    query = select(*columns).where(deliveries.c.recording_id.in_(ids), deliveries.c.state.in_(OPEN), deliveries.c.event != ERASED)
     rows = [Owed(*row) for row in connection.execute(query.order_by(deliveries.c.recording_id, deliveries.c.id))]
     free = [number for _, group in groupby(rows, key=lambda row: row.recording_id) for number in may_go(list(group))]
     if free:
@@ -104,3 +128,23 @@ _IS_ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state
 _ANNOUNCED = select(recordings.c.id).where(_IS_ANNOUNCED, recordings.c.suffix == "")
 _QUEUE_ANNOUNCED = queueing(_IS_ANNOUNCED, case((_was_told(), "replaced"), else_="archived"))
 _QUEUE_REPLACED = queueing(recordings.c.id == bindparam("of_recording"), literal("replaced"))
+_BURIED = and_(tombstones.c.ucm == bindparam("of_ucm"), tombstones.c.id > bindparam("after"), recordings.c.suffix == "")
+_QUEUE_ERASED = deliveries.insert().from_select(
+    ["sink", "recording_id", "tombstone_id", "event", "state", "at", "attempts", "queued_at", "detail"],
+    select(
+        sinks.c.name,
+        recordings.c.id,
+        tombstones.c.id,
+        literal(ERASED),
+        literal(HELD),
+        literal(""),
+        literal(0),
+        bindparam("at"),
+        literal(""),
+    )
+    .select_from(sink_ucms.join(sinks))
+    .join(tombstones, sink_ucms.c.ucm.in_(("", tombstones.c.ucm)))
+    .join(recordings, recordings.c.id == tombstones.c.recording_id)
+    .where(_BURIED, sinks.c.erased == 1)
+    .order_by(tombstones.c.id, sinks.c.position),
+)

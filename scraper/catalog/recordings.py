@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.manifests import tell_announced, tell_gone
 from scraper.catalog.outbox import hand_on, queue_announced
-from scraper.catalog.schema import gaps, recording_sums, recordings
+from scraper.catalog.schema import gaps, recording_sums, recordings, tombstones
 from scraper.models import GapReason, Identity, RecordingClass, Source
 
 _PAGE = 1000
@@ -127,7 +127,10 @@ class Recordings(Database):
         """Note files that are about to be put in place (state ``storing``), in one transaction."""
         stored_at = now()
         with self.transaction(of=batch[0].identity.ucm if batch else None) as connection:
-            connection.execute(_INSERT, [_row(recording) | {"state": "storing", "stored_at": stored_at} for recording in batch])
+            rows = [_row(recording) | {"state": "storing", "stored_at": stored_at} for recording in batch]
+            if connection.dialect.name == "sqlite":
+                _number(connection, rows)
+            connection.execute(_INSERT, rows)
 
     def promote(self, ucm: str) -> None:
         """All that was announced for this UCM is in place: it is archived, in one transaction.
@@ -191,6 +194,14 @@ class Recordings(Database):
             return Totals(int(row[0]), int(row[1]), int(row[2]))
 
 
+def _number(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """SQLite would give the numbers of the last recordings anew where these were erased; somebody was told what became of them."""
+    erased, last = connection.execute(_LAST_NUMBERS).one()
+    if (erased or 0) > (last or 0):
+        for number, row in enumerate(rows, erased + 1):
+            row["id"] = number
+
+
 def _is(identity: Identity) -> ColumnElement[bool]:
     return and_(*(recordings.c[name] == value for name, value in identity_columns(identity).items()))
 
@@ -215,6 +226,7 @@ _KEY = ("ucm", "class", "month", "name")
 # What runs for each recording is built once: building a statement costs more than running it.
 _FIND = select(recordings).where(*(recordings.c[name] == bindparam(name) for name in _KEY))
 _INSERT = recordings.insert()
+_LAST_NUMBERS = select(select(func.max(tombstones.c.recording_id)).scalar_subquery(), select(func.max(recordings.c.id)).scalar_subquery())
 _ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
 _ANNOUNCED_FIRST = and_(_ANNOUNCED, recordings.c.suffix == "")
 _PROMOTE = recordings.update().where(_ANNOUNCED).values(state="archived", stored_at=bindparam("at"))

@@ -50,6 +50,17 @@ def row_key(month: str | None, name: str, call_time: str | None = None) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of one version of a recording: its number in the catalog, the hash of its file, and why and when (UTC text) it went."""
+
+    ucm: str
+    recording_id: int
+    sha256: str
+    why: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What is not to come back to one UCM's archive. False where that is nothing.
 
@@ -125,6 +136,13 @@ class Tombstones(Database):
         """What is not to come back of a UCM, as it is now."""
         with self.reading() as connection:
             return forgotten_in(connection, ucm)
+
+    def tombstone(self, identifier: int) -> Tombstone | None:
+        """One of a recording that was stored, by its own number."""
+        columns = (tombstones.c[name] for name in Tombstone.__dataclass_fields__)
+        with self.reading() as connection:
+            row = connection.execute(select(*columns).where(tombstones.c.id == identifier)).one_or_none()
+            return Tombstone(*row) if row else None
 
     def salt(self) -> bytes:
         """The key of all hashes, made at its first need."""

@@ -150,4 +150,4 @@ def _line(sink: SinkCounts) -> str:
 
 
 def _row(one: Delivery) -> tuple[object, ...]:
-    return (str(one.id), one.sink, str(one.recording_id), one.event, one.state, one.attempts, one.at, one.detail)
+    return (str(one.id), one.sink, str(one.recording_id or "–"), one.event, one.state, one.attempts, one.at, one.detail)

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from scraper.disk import writing
 from scraper.errors import StorageError
 from scraper.handover.interface import Undelivered
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 from scraper.log import mask, scrub
 from scraper.settings.sinks import Command
 from scraper.store import BLOCK_BYTES, LocalStore, Store
@@ -39,9 +39,9 @@ class CommandSink:
         self._settings = settings
         self._store = store
 
-    async def deliver(self, subject: Subject) -> str:
-        """See :meth:`~scraper.handover.interface.Sink.deliver`."""
-        copying = _at_hand(self._store, subject.recording.path)
+    async def deliver(self, subject: Subject | Farewell) -> str:
+        """See :meth:`~scraper.handover.interface.Sink.deliver`. Of what was erased there is no path."""
+        copying = _at_hand(self._store, subject.recording.path) if isinstance(subject, Subject) else nullcontext()
         path = await in_thread(copying.__enter__)
         try:
             code, said = await self._run(path, json.dumps(subject.described(), ensure_ascii=False).encode())
@@ -55,9 +55,9 @@ class CommandSink:
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def _run(self, path: Path, description: bytes) -> tuple[int, str]:
-        argv = [part.replace(_PLACE, str(path)) for part in self._settings.argv]
-        if not any(_PLACE in part for part in self._settings.argv):
+    async def _run(self, path: Path | None, description: bytes) -> tuple[int, str]:
+        argv = [part.replace(_PLACE, str(path or "")) for part in self._settings.argv]
+        if path is not None and not any(_PLACE in part for part in self._settings.argv):
             argv.append(str(path))
         environment = {name: os.environ[name] for name in (*_KEPT, *self._settings.environment) if name in os.environ}
         read_end, write_end = os.pipe()

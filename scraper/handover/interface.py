@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 
 
 class Undelivered(Exception):
@@ -36,8 +36,11 @@ class NotNow(Exception):
 class Sink(Protocol):
     """Used in one event loop, several deliveries at a time; cancelled when one takes too long. It never blocks the loop."""
 
-    async def deliver(self, subject: Subject) -> str:
-        """Hand it over; returns a note, or ''. Raises :class:`Undelivered`, :class:`NotNow`, :class:`~scraper.errors.StorageError`."""
+    async def deliver(self, subject: Subject | Farewell) -> str:
+        """Hand it over, a farewell only to whom asked for these; returns a note, or ''.
+
+        Raises :class:`Undelivered`, :class:`NotNow`, :class:`~scraper.errors.StorageError`.
+        """
 
     async def close(self) -> None:
         """Close what is open."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def known_sinks(settings: Settings) -> list[KnownSink]:
     """The configured sinks, as the catalog knows them."""
-    return [KnownSink(name, sink.kind, tuple(sorted(set(sink.ucms)))) for name, sink in settings.sinks.items()]
+    return [KnownSink(name, sink.kind, tuple(sorted(set(sink.ucms))), sink.tells_erased) for name, sink in settings.sinks.items()]
 
 
 def owed_notes(catalog: Catalog) -> list[str]:

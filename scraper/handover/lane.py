@@ -15,7 +15,7 @@ from loguru import logger
 from scraper.catalog import Catalog, Delivery
 from scraper.errors import ScraperError
 from scraper.handover.interface import NotNow, Sink, Undelivered
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 from scraper.log import as_ours
 from scraper.settings.sinks import Sink as SinkSettings
 from scraper.threads import in_thread
@@ -52,7 +52,7 @@ class Lane:
     settings: SinkSettings
     sink: Sink
     catalog: Catalog
-    subject_of: Callable[[Delivery], Subject | None]
+    subject_of: Callable[[Delivery], Subject | Farewell | None]
     tell: Callable[[], None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
     _failures: int = 0

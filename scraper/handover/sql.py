@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from scraper.errors import ConfigError
 from scraper.handover.interface import Undelivered
 from scraper.handover.statement import for_psycopg
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 from scraper.settings.sinks import Sql
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class SqlSink:
             raise ConfigError("A sink asks for PostgreSQL, whose driver is not installed.", remedy=remedy) from error
         self._settings = settings
         self._statement = for_psycopg(settings.statement)
+        self._erased_statement = for_psycopg(settings.erased_statement or "")
         self._milliseconds = int(seconds * 1000)
         self._idle: list[psycopg.AsyncConnection] = []
 
-    async def deliver(self, subject: Subject) -> str:
+    async def deliver(self, subject: Subject | Farewell) -> str:
         """See :meth:`~scraper.handover.interface.Sink.deliver`."""
         import psycopg
 
@@ -55,11 +56,13 @@ class SqlSink:
         while self._idle:
             await self._idle.pop().close()
 
-    async def _run(self, connection: psycopg.AsyncConnection, subject: Subject) -> int:
-        """How many rows it concerned; committed where these are enough."""
-        expected = self._settings.expect_rows
+    async def _run(self, connection: psycopg.AsyncConnection, subject: Subject | Farewell) -> int:
+        """How many rows it concerned; committed where these are enough. What was erased may not have been told before."""
+        erased = isinstance(subject, Farewell)
+        expected = None if erased else self._settings.expect_rows
+        statement = self._erased_statement if erased else self._statement
         async with connection.transaction():
-            cursor = await connection.execute(self._statement.encode(), subject.parameters())
+            cursor = await connection.execute(statement.encode(), subject.parameters())
             if expected is not None and cursor.rowcount < expected:
                 raise Undelivered(f"The statement concerned {max(cursor.rowcount, 0)} rows, and expect_rows asks for {expected}.")
             return max(cursor.rowcount, 0)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
-#: What a statement can name. All are text but ``size`` (bytes), ``seconds``, ``talk_seconds`` and ``duration``; missing ones are NULL.
+#: What a statement can name. All are text but ``recording_id``, ``size`` (bytes), ``seconds``, ``talk_seconds`` and ``duration``; missing
+#: ones are NULL.
 PARAMETERS = (
-    *("recording_file", "remote_path", "location", "ucm", "class", "month", "name", "path", "event", "delivery"),
+    *("recording_id", "recording_file", "remote_path", "location", "ucm", "class", "month", "name", "path", "event", "delivery"),
     *("size", "sha256", "seconds", "stored_at", "transcript", "summary"),
     *("call_session", "acct_id", "uniqueid", "src", "dst", "start", "start_utc", "answer_utc", "end_utc"),
     *("talk_seconds", "duration", "disposition", "answered_by", "caller_name"),
 )
+
+#: What a statement about an erased recording can name. All are text but ``recording_id``.
+ERASED_PARAMETERS = ("recording_id", "ucm", "sha256", "why", "erased_at", "event", "delivery")
 
 # Text, quoted names, comments and dollar quotes are passed over; so is a cast (::).
 _TOKEN = re.compile(
@@ -19,9 +24,9 @@ _TOKEN = re.compile(
 )
 
 
-def unknown_parameter(statement: str) -> str | None:
+def unknown_parameter(statement: str, known: Collection[str] = PARAMETERS) -> str | None:
     """The first parameter that there is not."""
-    return next((name for name in _names(statement) if name not in PARAMETERS), None)
+    return next((name for name in _names(statement) if name not in known), None)
 
 
 def for_psycopg(statement: str) -> str:

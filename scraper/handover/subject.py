@@ -1,4 +1,4 @@
-"""What is handed over: a recording as it is now, with its call, and what was made of it."""
+"""What is handed over: a recording as it is now, with its call, and what was made of it; or that it was erased."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scraper.catalog import Catalog, Delivery, Recording, StoredCall, Transcript
+from scraper.catalog.tombstones import Tombstone
 from scraper.handover.statement import like
 from scraper.models import UNDATED
 from scraper.store import Store
@@ -27,8 +28,29 @@ _LEG = (
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """A delivery that tells that a recording was erased: no more than its number and hash, why and when."""
+
+    delivery: Delivery
+    uid: str
+    tombstone: Tombstone
+
+    def described(self) -> dict[str, Any]:
+        """The JSON object that webhooks and commands get."""
+        one = self.tombstone
+        recording = {"id": one.recording_id, "ucm": one.ucm, "sha256": one.sha256}
+        return _heading(self.delivery, self.uid) | {"recording": recording, "why": one.why, "erased_at": one.at}
+
+    def parameters(self) -> dict[str, Any]:
+        """What a statement can name: see :data:`scraper.handover.statement.ERASED_PARAMETERS`."""
+        one = self.tombstone
+        known = {"recording_id": one.recording_id, "ucm": one.ucm, "sha256": one.sha256, "why": one.why, "erased_at": one.at}
+        return known | {"event": self.delivery.event, "delivery": self.uid}
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """One delivery with all that is told; ``texts``: the transcripts that can be read, by kind."""
+    """One delivery with all that is told of a recording; ``texts``: the transcripts that can be read, by kind."""
 
     delivery: Delivery
     uid: str
@@ -47,13 +69,7 @@ class Subject:
     def described(self) -> dict[str, Any]:
         """The JSON object that webhooks and commands get."""
         one, identity = self.recording, self.recording.identity
-        return {
-            "schema": 1,
-            "delivery": self.uid,
-            "sink": self.delivery.sink,
-            "event": self.delivery.event,
-            "attempt": self.delivery.attempts + 1,
-            "queued_at": self.delivery.queued_at,
+        return _heading(self.delivery, self.uid) | {
             "recording": {
                 "id": one.id,
                 "ucm": identity.ucm,
@@ -78,6 +94,7 @@ class Subject:
         texts = self.texts or {}
         told = {name: getattr(call, name) for name in _LEG if name != "session"} if call else dict.fromkeys(_LEG)
         return told | {
+            "recording_id": one.id,
             "recording_file": like(identity.name if identity.month == UNDATED else identity.path),
             "remote_path": one.path,
             "location": self.location,
@@ -102,18 +119,32 @@ class Subject:
         return plain | ({"text": self.texts[made.kind]} if self.texts and made.kind in self.texts else {})
 
 
-def subject_of(catalog: Catalog, store: Store, store_url: str, delivery: Delivery) -> Subject | None:
+def subject_of(catalog: Catalog, store: Store, store_url: str, delivery: Delivery) -> Subject | Farewell | None:
     """What this delivery is of, as it is now; None while it isn't there, or its call may still become known. Blocks."""
-    hit = catalog.recording(delivery.recording_id)
+    if delivery.tombstone_id is not None:
+        tombstone = catalog.tombstone(delivery.tombstone_id)
+        return Farewell(delivery, catalog.delivery_uid(delivery), tombstone) if tombstone else None
+    hit = catalog.recording(delivery.recording_id) if delivery.recording_id is not None else None
     if hit is None:
         return None
     calls = catalog.calls_of(hit.recording)
     if not calls and _may_learn(catalog, hit.recording):
         return None
-    transcripts = catalog.transcripts_of(delivery.recording_id)
+    transcripts = catalog.transcripts_of(hit.recording.id)
     texts: dict[str, str] = {made.kind: text for made in transcripts if made.kind != "json" and (text := _read(store, made)) is not None}
     location = f"{store_url.rstrip('/')}/{hit.recording.path}"
     return Subject(delivery, catalog.delivery_uid(delivery), hit.recording, location, tuple(calls), tuple(transcripts), texts)
+
+
+def _heading(delivery: Delivery, uid: str) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "delivery": uid,
+        "sink": delivery.sink,
+        "event": delivery.event,
+        "attempt": delivery.attempts + 1,
+        "queued_at": delivery.queued_at,
+    }
 
 
 def _may_learn(catalog: Catalog, recording: Recording) -> bool:

@@ -20,7 +20,7 @@ from scraper.catalog.transcripts import Allowance, TranscriptKind
 from scraper.errors import StorageError
 from scraper.handover.http import Answer, client_of, post
 from scraper.handover.interface import NotNow, Undelivered
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 from scraper.settings.sinks import Summary, Transcription
 from scraper.store import Store
 from scraper.threads import in_thread
@@ -45,8 +45,10 @@ class TranscriptionSink:
         minutes = settings.daily_minutes
         self._most = Allowance(settings.daily_count, None if minutes is None else minutes * 60)
 
-    async def deliver(self, subject: Subject) -> str:
+    async def deliver(self, subject: Subject | Farewell) -> str:
         """See :meth:`~scraper.handover.interface.Sink.deliver`."""
+        if isinstance(subject, Farewell):
+            return "It keeps nothing."
         seconds = subject.seconds
         if seconds is None or seconds < self._settings.min_seconds:
             return "Left out: too short, or no sound that can be read."

@@ -11,7 +11,7 @@ from typing import Any
 
 from scraper.handover.http import Answer, client_of, post
 from scraper.handover.interface import Undelivered
-from scraper.handover.subject import Subject
+from scraper.handover.subject import Farewell, Subject
 from scraper.settings.sinks import Expect, Webhook
 
 
@@ -23,7 +23,7 @@ class WebhookSink:
         self._http = client_of(settings.ca_file, seconds)
         self._clock = clock
 
-    async def deliver(self, subject: Subject) -> str:
+    async def deliver(self, subject: Subject | Farewell) -> str:
         """See :meth:`~scraper.handover.interface.Sink.deliver`."""
         url, secret = self._settings.url, self._settings.secret
         if url is None or secret is None:

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
 
-from scraper.handover.statement import PARAMETERS, unknown_parameter
+from scraper.handover.statement import ERASED_PARAMETERS, PARAMETERS, unknown_parameter
 from scraper.settings import checks
 from scraper.settings.base import FilePath, Seconds, Section, Texts, empty_if_null
 
 Kind = Literal["webhook", "sql", "transcription", "command"]
+_TELL_ERASED = "Tell it as well that a recording was erased, by its number and hash alone, and why."
 
 
 def _secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -36,9 +37,17 @@ def _service(value: str) -> str:
 
 
 def _statement(value: str) -> str:
-    if name := unknown_parameter(checks.not_empty(value)):
-        raise checks.problem(f"has the parameter :{name}; known are {', '.join(f':{known}' for known in PARAMETERS)}")
-    return value
+    return _with_known(value, PARAMETERS)
+
+
+def _erased_statement(value: str) -> str:
+    return _with_known(value, ERASED_PARAMETERS)
+
+
+def _with_known(statement: str, parameters: tuple[str, ...]) -> str:
+    if name := unknown_parameter(checks.not_empty(statement), parameters):
+        raise checks.problem(f"has the parameter :{name}; known are {', '.join(f':{known}' for known in parameters)}")
+    return statement
 
 
 def _pointer(value: str) -> str:
@@ -86,6 +95,7 @@ class Webhook(Remote):
     expect: Annotated[Expect, BeforeValidator(empty_if_null)] = Field(
         default=Expect(), description="What the answer must say, beyond 2xx and being no web page."
     )
+    tell_erased: bool = Field(default=False, description=_TELL_ERASED)
 
     @model_validator(mode="before")
     @classmethod
@@ -108,6 +118,10 @@ class Sql(Section):
     url_file: FilePath | None = Field(default=None, description="A file that holds it, instead.")
     statement: Annotated[str, AfterValidator(_statement)] = Field(
         description="It runs once a delivery, in a transaction of its own; :name, :remote_path and the like are bound, never pasted in."
+    )
+    erased_statement: Annotated[str, AfterValidator(_erased_statement)] | None = Field(
+        default=None,
+        description="It runs where a recording was erased; :recording_id, :sha256, :why and the like are bound. null: nothing is told.",
     )
     expect_rows: int | None = Field(default=1, ge=0, description="The rows that it must at least concern; null: any number will do.")
 
@@ -169,6 +183,7 @@ class Command(Section):
         description="The program and its arguments, without a shell; {path} stands for the recording, else that is the last one."
     )
     environment: Texts = Field(default=[], description="Variables that it gets, beside PATH, HOME, LANG and TZ.")
+    tell_erased: bool = Field(default=False, description=_TELL_ERASED)
 
     @model_validator(mode="after")
     def _is_there(self) -> Self:
@@ -204,6 +219,12 @@ class Sink(Section):
     def kind(self) -> Kind:
         """Which of them it is."""
         return next(kind for kind in _KINDS if getattr(self, kind) is not None)
+
+    @property
+    def tells_erased(self) -> bool:
+        """Whether it is told as well that a recording was erased."""
+        told = self.webhook or self.command
+        return told.tell_erased if told else bool(self.sql and self.sql.erased_statement)
 
     @property
     def seconds(self) -> float:

@@ -11,7 +11,7 @@ from scraper.catalog.schema.service import audit, leases, notices, sessions, sig
 from scraper.catalog.schema.work import backfill_slices, backfills, gaps, runs
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
-HEAD = "0011"
+HEAD = "0012"
 
 __all__ = [
     "HEAD",

@@ -17,6 +17,7 @@ sinks = Table(
     Column("since", String, nullable=False),
     Column("delivered", BigInteger, nullable=False),
     Column("last_delivered", String),
+    Column("erased", Integer, nullable=False, server_default="0"),  # 1: it is told, too, what of its UCMs was erased
 )
 
 #: Whose recordings are queued for which sink; ucm is '' for all. Empty while nothing is to be handed over, so that it costs nothing then.
@@ -43,8 +44,9 @@ deliveries = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("sink", String, nullable=False),
-    Column("recording_id", Key, ForeignKey("recordings.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("event", String, nullable=False),  # 'archived' | 'replaced'
+    Column("recording_id", Key, ForeignKey("recordings.id", ondelete="CASCADE"), index=True),  # null: it was erased
+    Column("tombstone_id", Key, ForeignKey("tombstones.id", ondelete="CASCADE")),  # of what was erased
+    Column("event", String, nullable=False),  # 'archived' | 'replaced' | 'erased'
     Column("state", String, nullable=False),  # 'held' by an earlier one of the recording | 'waiting' | 'parked' | 'delivered'
     Column("at", String, nullable=False),  # waiting: not before then; delivered, parked: since then
     Column("attempts", Integer, nullable=False),
@@ -53,5 +55,6 @@ deliveries = Table(
     Column("detail", Text, nullable=False),  # why the last attempt failed
     Index("ix_deliveries_due", "state", "sink", "at", "id"),
     Index(None, "state", "id"),
+    Index(None, "state", "sink", "id"),
     sqlite_autoincrement=True,  # receivers tell deliveries apart by their numbers: none is given twice
 )
