@@ -8,10 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 
-from scraper.catalog import Catalog, Delivery, KnownSink, Recording, Transcript
+from scraper.catalog import Catalog, Delivery, KnownSink, Recording, Transcript, migrations
+from scraper.catalog.keeping import Doomed
 from scraper.catalog.outbox import HELD, PARKED, PATIENCE, WAITING, Owed, may_go
+from scraper.catalog.tombstones import key_of
 from scraper.catalog.transcripts import Allowance
 from scraper.models import Identity, RecordingClass, Source
 
@@ -278,6 +280,58 @@ def test_what_was_delivered_long_ago_is_forgotten(catalog):
     assert told(catalog) == [(2, "crm", "archived", "waiting")]
 
 
+# --- what was erased ---
+
+
+def test_what_was_erased_is_told_once_it_is_gone_and_what_is_in_hand_has_arrived(catalog):
+    catalog.sync_sinks([replace(CRM, erased=True), TEXT, KnownSink("new", "webhook", erased=True)])
+    archive(catalog, "a.wav", "b.wav")
+    in_hand = take(catalog, lease=3600)
+    doomed = Doomed(frozenset({key_of("2026-02", "a.wav")}))
+    catalog.begin_erasure("office", doomed, "erased", "somebody")
+    assert [one[1:] for one in told(catalog) if one[2] == "erased"] == [("crm", "erased", "held"), ("new", "erased", "held")]
+    catalog.delivered(take(catalog))  # of the other one: nothing of this one is let go by that
+    catalog.remove_rows("office", doomed)
+    assert [one for one in told(catalog) if one[0] in (1, None)] == [(None, "crm", "erased", "waiting"), (None, "new", "erased", "waiting")]
+    assert catalog.claim("crm", 1, 60) == []
+    farewell = take(catalog, "new")
+    found = catalog.tombstone(farewell.tombstone_id)
+    assert (found.recording_id, found.ucm, found.sha256, found.why) == (1, "office", "a" * 64, "erased")
+    catalog.delivered(farewell)
+    catalog.delivered(in_hand)
+    assert [one for one in told(catalog) if one[0] is None] == [(None, "crm", "erased", "waiting"), (None, "new", "erased", "delivered")]
+
+
+def test_no_number_of_a_recording_is_given_twice(catalog):
+    archive(catalog, "a.wav", "b.wav")
+    doomed = Doomed(frozenset({key_of("2026-02", "a.wav"), key_of("2026-02", "b.wav")}))
+    catalog.begin_erasure("office", doomed, "erased", "somebody")
+    catalog.remove_rows("office", doomed)
+    archive(catalog, "c.wav", "d.wav")
+    assert [one.id for one in catalog.recordings("office")] == [3, 4]
+
+
+def test_deliveries_of_an_older_catalog_go_on_with_their_numbers(tmp_path):
+    engine = create_engine(url := f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "0011")
+        run = connection.exec_driver_sql
+        columns = "ucm, class, month, name, suffix, state, path, size, sha256, source, source_format, source_size, source_sha256, run_id"
+        values = "'office', 'monitor', '2026-02', 'a.wav', '', 'archived', 'a.wav', 1, 'h', 's', 'f', 1, 'h', 'r'"
+        run(f"INSERT INTO recordings ({columns}, stored_at) VALUES ({values}, '')")
+        for number in (7, 41):
+            values = f"{number}, 'crm', 1, 'archived', 'parked', '', 2, '', NULL, 'why'"
+            run(f"INSERT INTO deliveries (id, sink, recording_id, event, state, at, attempts, queued_at, lease, detail) VALUES ({values})")
+        run("DELETE FROM deliveries WHERE id = 41")
+    engine.dispose()
+    with Catalog.open(url) as catalog:
+        [kept] = catalog.deliveries(ALL)
+        assert (kept.id, kept.recording_id, kept.attempts, kept.detail) == (7, 1, 2, "why")
+        catalog.sync_sinks([CRM])
+        archive(catalog, "b.wav")
+        assert [one.id for one in catalog.deliveries(ALL)] == [42, 7]
+
+
 # --- allowances ---
 
 
@@ -321,3 +375,10 @@ def test_what_pages_and_lanes_ask_is_answered_by_an_index(catalog):
         for statement, parameters in wanted:
             plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))
             assert "Seq Scan on deliveries" not in plan and "SCAN deliveries'" not in plan, (statement, plan)
+
+
+def test_what_a_sink_is_owed_is_counted_and_the_oldest_told(catalog):
+    catalog.sync_sinks([CRM])
+    archive(catalog, *(f"{number}.wav" for number in range(5)))
+    [counts] = catalog.sink_counts()
+    assert (counts.waiting, counts.parked, counts.oldest) == (5, 0, catalog.delivery(1).queued_at)
