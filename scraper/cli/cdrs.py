@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scraper.cli.archive import nothing_yet
-from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, since_option, ucm_names, until_option, window_of
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_names, windowed
 from scraper.cli.output import emit
 
 if TYPE_CHECKING:
@@ -30,11 +29,10 @@ _NUMBER, _STATUS = 16, 11
 
 @click.command(short_help="The call records that are known.", epilog="Example: ucm-scraper cdrs --since 2026-02-01 --json")
 @ucm_names
-@since_option
-@until_option
+@windowed
 @as_json
 @invocation
-def cdrs(call: Invocation, names: tuple[str, ...], since: date | None, until: date | None, as_json: bool) -> None:
+def cdrs(call: Invocation, names: tuple[str, ...], window: Window, as_json: bool) -> None:
     """The call records that earlier jobs read from the UCM, each leg of a call by itself, UCM by UCM, the newest first.
 
     START is PBX local. RECORDINGS says how many the call names, and how many of them the archive holds. Numbers are shown as the
@@ -47,7 +45,6 @@ def cdrs(call: Invocation, names: tuple[str, ...], since: date | None, until: da
       "files": [{"path", "class", "seconds", "size", "archived"}]}.
     What the UCM did not tell is null or "".
     """
-    window = window_of(since, until)
     settings = call.settings(secrets=False)
     ucms = chosen(settings, names)
     if nothing_yet(settings):

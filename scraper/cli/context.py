@@ -1,12 +1,13 @@
-"""What every command shares: the options before its name, the configuration behind them, and the log."""
+"""What commands share: the options before their names, the configuration behind them, and the log; options that several have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -127,6 +128,11 @@ ucm_names = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, for programs.")
 
 
+def ucm_name(which: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Option --ucm of a command that works on one; ``which``: the help's words for it."""
+    return click.option("--ucm", "name", required=True, metavar="NAME", help=f"{which}, by its name in the configuration.")
+
+
 class Day(click.ParamType[date]):
     """A day as ``YYYY-MM-DD``."""
 
@@ -140,14 +146,15 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is no day; write it as 2026-02-28.", param, ctx)
 
 
-since_option = click.option(
-    "--since", type=Day(), metavar="DATE", help="Only calls that began on this day (YYYY-MM-DD) or later, PBX local."
-)
-until_option = click.option("--until", type=Day(), metavar="DATE", help="Only calls that began before this day (YYYY-MM-DD), PBX local.")
+def windowed(command: Callable[..., None]) -> Callable[..., None]:
+    """Options --since and --until, which the command gets as one ``window``; a usage error where that is empty."""
 
+    @click.option("--since", type=Day(), metavar="DATE", help="Only calls that began on this day (YYYY-MM-DD) or later, PBX local.")
+    @click.option("--until", type=Day(), metavar="DATE", help="Only calls that began before this day (YYYY-MM-DD), PBX local.")
+    @wraps(command)
+    def with_window(*args: Any, since: date | None, until: date | None, **others: Any) -> None:
+        if since and until and since >= until:
+            raise click.UsageError("--since must lie before --until, which is exclusive.")
+        command(*args, window=Window(since, until), **others)
 
-def window_of(since: date | None, until: date | None) -> Window:
-    """The window that the two options mean; a usage error where it is empty."""
-    if since and until and since >= until:
-        raise click.UsageError("--since must lie before --until, which is exclusive.")
-    return Window(since, until)
+    return with_window

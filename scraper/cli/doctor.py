@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.context import Invocation, as_json, chosen, invocation
+from scraper.cli.context import Invocation, as_json, chosen, invocation, ucm_name
 from scraper.cli.output import emit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WIDTH, _NARROWEST, _WIDEST = 110, 60, 140
     short_help="Test each layer; name cause, menu path and remedy.",
     epilog="Example: ucm-scraper doctor --ucm head-office",
 )
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM to examine.")
+@ucm_name("The UCM to examine")
 @click.option("--print-pin", is_flag=True, help="Only show the UCM's certificate and its pin, unverified, to compare by eye.")
 @as_json
 @invocation

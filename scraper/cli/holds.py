@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, since_option, ucm_names, until_option, window_of
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_name, ucm_names, windowed
 from scraper.cli.keeping import somebody
 from scraper.cli.output import emit, emit_json, table
 from scraper.errors import ConfigError
+from scraper.models import Window
 
 if TYPE_CHECKING:
     from scraper.catalog import Hold
@@ -25,19 +25,17 @@ def hold() -> None:
 @hold.command(
     short_help="Protect recordings.", epilog='Example: ucm-scraper hold add --ucm head-office --number +15555550100 --reason "case 12/26"'
 )
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM whose recordings they are, by its name in the configuration.")
+@ucm_name("The UCM whose recordings they are")
 @click.option("--number", metavar="NUMBER", help="Of calls in which this number took part, with country code or without.")
-@since_option
-@until_option
+@windowed
 @click.option("--file", metavar="FILE", help="This recording, by the UCM's file name (2026-02/NAME or NAME).")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it stays on record.")
 @invocation
-def add(call: Invocation, name: str, number: str | None, since: date | None, until: date | None, file: str | None, reason: str) -> None:
+def add(call: Invocation, name: str, number: str | None, window: Window, file: str | None, reason: str) -> None:
     """Protect the recordings of which all of this holds, and their call records, from now on, also those that are yet to come.
 
     Without number, days and file it is all of the UCM. A recording whose time is not known counts as within the days.
     """
-    window = window_of(since, until)
     settings = call.settings(secrets=False)
     chosen(settings, [name])
     if not reason.strip():
@@ -46,9 +44,9 @@ def add(call: Invocation, name: str, number: str | None, since: date | None, unt
     from scraper.keeping.criteria import criteria
 
     wanted = criteria(number, window, [file] if file else [])
-    days = (day.isoformat() if day else None for day in (since, until))
+    days = window.as_report()
     kept = Hold(
-        ucm=name, number=wanted.number or None, since=next(days), until=next(days), name=next(iter(wanted.files), None),
+        ucm=name, number=wanted.number or None, since=days["since"], until=days["until"], name=next(iter(wanted.files), None),
         reason=reason.strip(), by_whom=somebody(),
     )  # fmt: skip
     with open_catalog(settings) as catalog:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, since_option, until_option, window_of
+from scraper.cli.context import Invocation, as_json, chosen, invocation, open_catalog, ucm_name, windowed
 from scraper.cli.output import emit, emit_json
 from scraper.cli.stopping import stop_on_signals
+from scraper.models import Window
 
 if TYPE_CHECKING:
     from scraper.catalog import Catalog
@@ -27,18 +27,15 @@ _SHOWN = 50
     short_help="Let go of recordings for good: files, call records and all.",
     epilog="Example: ucm-scraper erase --ucm head-office --number +15555550100 --dry-run",
 )
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM whose recordings they are, by its name in the configuration.")
+@ucm_name("The UCM whose recordings they are")
 @click.option("--number", metavar="NUMBER", help="Of calls in which this number took part, with country code or without.")
-@since_option
-@until_option
+@windowed
 @click.option("--file", "files", multiple=True, metavar="FILE", help="These, by the UCM's file names (2026-02/NAME or NAME); repeat it.")
 @click.option("--dry-run", is_flag=True, help="Show what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @as_json
 @invocation
-def erase(
-    call: Invocation, /, name: str, number: str | None, since: date | None, until: date | None, files: tuple[str, ...], **flags: bool
-) -> None:
+def erase(call: Invocation, /, name: str, number: str | None, window: Window, files: tuple[str, ...], **flags: bool) -> None:
     """Let go of recordings for good, as somebody's right to be forgotten may ask for.
 
     What goes: every stored version and original, transcripts, quarantined copies, call records, gaps, deliveries, and what reports, logs
@@ -48,11 +45,10 @@ def erase(
     Exit code 0 where all is gone (or with --dry-run would be); 2 where a legal hold protects some; 8 storage: run it again, and it goes on;
     9 where a job is working on this UCM.
     """
-    if not (number or since or until or files):
+    if not (number or files) and window == Window():
         raise click.UsageError("Say what to erase: --number, --since, --until or --file. To erase all of a UCM, give --since 1970-01-01.")
-    if files and (number or since or until):
+    if files and (number or window != Window()):
         raise click.UsageError("Give either --file, or --number with --since and --until.")
-    window = window_of(since, until)
     settings = call.settings(secrets=False)
     chosen(settings, [name])
     from scraper.keeping.criteria import criteria

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.context import Invocation, as_json, chosen, invocation, since_option, ucm_names, until_option, window_of
+from scraper.cli.context import Invocation, as_json, chosen, invocation, ucm_name, ucm_names, windowed
 from scraper.cli.jobs import Shift, show
 from scraper.cli.output import emit
 from scraper.cli.stopping import stop_on_signals
-from scraper.models import Trigger
+from scraper.models import Trigger, Window
 
 if TYPE_CHECKING:
     from scraper.demo import Shown
@@ -60,18 +59,16 @@ def run(call: Invocation, names: tuple[str, ...], dry_run: bool, as_json: bool) 
     epilog="Example: ucm-scraper reconcile --ucm head-office --since 2026-02-01 --until 2026-03-01",
 )
 @ucm_names
-@since_option
-@until_option
+@windowed
 @_dry_run
 @as_json
 @invocation
-def reconcile(call: Invocation, names: tuple[str, ...], since: date | None, until: date | None, dry_run: bool, as_json: bool) -> None:
+def reconcile(call: Invocation, names: tuple[str, ...], window: Window, dry_run: bool, as_json: bool) -> None:
     """Re-read everything (or the window) that the UCM knows, compare it with the archive, and fetch what is missing.
 
     `run` does the same for what can have changed. Use this after recordings were deleted on the UCM on purpose
     (a safety stop, exit code 10, asks for it), or to be sure. With a window the report counts that window only.
     """
-    window = window_of(since, until)
     settings = call.settings()
     ucms = chosen(settings, names)
     from scraper.job import job
@@ -85,7 +82,7 @@ def reconcile(call: Invocation, names: tuple[str, ...], since: date | None, unti
     epilog="Example: ucm-scraper fetch --ucm head-office 2026-02/auto-1770000000-1000-5550100.wav",
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM that has them, by its name in the configuration.")
+@ucm_name("The UCM that has them")
 @as_json
 @invocation
 def fetch(call: Invocation, files: tuple[str, ...], name: str, as_json: bool) -> None:
@@ -108,7 +105,7 @@ def fetch(call: Invocation, files: tuple[str, ...], name: str, as_json: bool) ->
     epilog="Example: ucm-scraper ingest allCdrRecordFiles.tgz --ucm head-office",
 )
 @click.argument("archive", type=click.Path(path_type=Path))
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM that the archive comes from, by its name in the configuration.")
+@ucm_name("The UCM that the archive comes from")
 @as_json
 @invocation
 def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
@@ -125,7 +122,7 @@ def ingest(call: Invocation, archive: Path, name: str, as_json: bool) -> None:
 
 
 @click.command(short_help="Sign in by hand, for CAPTCHA or second factor.", epilog="Example: ucm-scraper login --ucm head-office")
-@click.option("--ucm", "name", required=True, metavar="NAME", help="The UCM to sign in to, by its name in the configuration.")
+@ucm_name("The UCM to sign in to")
 @invocation
 def login(call: Invocation, name: str) -> None:
     """Sign in by hand in a visible browser, where the UCM asks for a CAPTCHA or a second factor.
