@@ -6,21 +6,21 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Query, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from scraper.admin.access import service_of
 from scraper.admin.api import HexId, Limit, UcmFilter, api_router, known_ucm
-from scraper.admin.evidence import folder_of
 from scraper.admin.pages import page_router, redirect, render
 from scraper.admin.run_log import RunLogs
 from scraper.admin.tasks import have_done, have_stopped, view_of
 from scraper.catalog import Run
+from scraper.errors import StorageError
+from scraper.failures import Failures, failures_of
 from scraper.models import GapReason, Trigger, for_ucm
 from scraper.service.task import Kind, Stage, Task, TaskState
 from scraper.threads import in_thread
@@ -189,9 +189,13 @@ async def screenshot(request: Request, id: HexId) -> Response:
     """What the browser showed when the web UI failed; input fields are masked."""
     run = await in_thread(service_of(request).catalog.find_run, id)
     picture = await in_thread(_picture, request, run)
-    if picture is None:
+    if run is None or picture is None:
         raise HTTPException(404, "This run left no picture.")
-    return FileResponse(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
+    try:
+        content = await in_thread(_failures(request, run).read, picture)
+    except OSError as error:
+        raise HTTPException(404, "The picture has gone: newer ones took its place.") from error
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @api.get("", response_model=RunList)
@@ -234,9 +238,16 @@ def grouped(gaps: Sequence[Mapping[str, str]], ucm: str) -> list[GapGroup]:
     return sorted(groups, key=lambda group: -group.count)
 
 
-def _picture(request: Request, run: Run | None) -> Path | None:
+def _picture(request: Request, run: Run | None) -> str | None:
+    """The run's screenshot; None where it has none, or nobody can say."""
     if run is None:
         return None
     ended = datetime.fromisoformat(run.finished_at) if run.finished_at else None
-    folder = folder_of(service_of(request).settings.data_dir / "failures", run.ucm, datetime.fromisoformat(run.started_at), ended)
-    return folder / "screenshot.png" if folder else None
+    try:
+        return _failures(request, run).picture(datetime.fromisoformat(run.started_at), ended)
+    except StorageError:
+        return None
+
+
+def _failures(request: Request, run: Run) -> Failures:
+    return failures_of(service_of(request).settings, run.ucm)

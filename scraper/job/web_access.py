@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from functools import partial
 
 from loguru import logger
 
 from scraper.budget import SignInBudget
 from scraper.catalog import Catalog
+from scraper.clock import utcnow
 from scraper.errors import ConfigError
+from scraper.failures import failures_of
 from scraper.job.episode import Episode
-from scraper.names import component
 from scraper.settings import Settings
 from scraper.tls import prove
 from scraper.webui.kept import kept_session
@@ -41,7 +42,7 @@ def prove_access(settings: Settings, name: str, catalog: Catalog) -> Access:
         budget=SignInBudget(catalog, ucm.url, pin=key.pin if key else None),
         kept=kept_session(settings, name, catalog),
         episode=Episode(catalog, name),
-        evidence=settings.data_dir / "failures" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{component(name)}",
+        keep_evidence=partial(failures_of(settings, name).keep, utcnow()),
         allow_actions=tuple(ucm.web.allow_actions),
         labels=Labels(**{field.name: tuple(getattr(labels, field.name)) for field in fields(Labels)}),
         patience=Patience(timeout, ucm.web.pack_timeout_seconds, ucm.web.stall_timeout_seconds),

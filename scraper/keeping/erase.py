@@ -8,7 +8,6 @@ logs, reports and the audit log say of them.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from scraper.catalog import Catalog
 from scraper.catalog.keeping import Doomed, Why
 from scraper.catalog.scrubbing import names_any, unmarked
 from scraper.disk import write_private, writing
+from scraper.failures import InFolder, InStore
 from scraper.ingest.quarantine import quarantine_of
-from scraper.names import component, split_extension
+from scraper.names import split_extension
 from scraper.store import Store
 
 _BATCH = 200
@@ -88,8 +88,8 @@ class Erasing:
 
     def _remove_pictures(self) -> None:
         """What the browser showed when it failed may show anybody's number."""
-        for folder in (self._data_dir / "failures").glob(f"*Z-{component(self._ucm)}"):
-            shutil.rmtree(folder, ignore_errors=True)
+        InFolder(self._data_dir / "failures", self._ucm).remove()
+        InStore(lambda: self._store, self._ucm).remove()
 
 
 def _stems(name: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 
 from loguru import logger
 from playwright.async_api import BrowserContext, Page, ViewportSize
@@ -42,7 +41,7 @@ class Access:
     budget: SignInBudget
     kept: KeptSession
     episode: Episode
-    evidence: Path
+    keep_evidence: evidence.Keep
     allow_actions: tuple[str, ...] = ()
     labels: Labels = field(default_factory=Labels)
     patience: Patience = field(default_factory=Patience)
@@ -115,11 +114,11 @@ class WebUi:
         """Keep what the browser shows now, and say in ``error`` where, once."""
         if "saved" in error.evidence:
             return
-        folder = await evidence.save(self._page, self.wire, self._access.evidence)
-        if folder:
-            error.evidence["saved"] = str(folder)
-            error.remedy += f" What the browser showed is in {folder}."
-            logger.bind(action="evidence-saved").info("What the browser showed is kept in {}", folder)
+        where = await evidence.save(self._page, self.wire, self._access.keep_evidence)
+        if where:
+            error.evidence["saved"] = where
+            error.remedy += f" What the browser showed is in {where}."
+            logger.bind(action="evidence-saved").info("What the browser showed is kept in {}", where)
 
     def _recordings_page(self, page: Page, first: Answer | None) -> RecordingsPage:
         opened = RecordingsPage(page, self.wire, self._guard, self._access.labels, self._access.patience)

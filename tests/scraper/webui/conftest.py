@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from scraper.budget import SignInBudget
 from scraper.catalog import Catalog
+from scraper.failures import InFolder
 from scraper.job.episode import Episode
 from scraper.models import RecordingClass
 from scraper.settings.model import Tls
@@ -83,7 +86,7 @@ def visit(tmp_path: Path) -> Iterator[Callable[..., Any]]:
                     SignInBudget(catalog, simulator.url),
                     KeptSession(InFile(tmp_path, "office"), simulator.url, WEB_USER),
                     Episode(catalog, "office"),
-                    tmp_path / "evidence",
+                    partial(InFolder(tmp_path / "failures", "office").keep, datetime.now(UTC)),
                     labels=words or Labels(),
                     patience=Patience(8.0, 20.0, 3.0),
                 )

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from scraper.errors import DiskFull
 from scraper.webui import evidence
 
 pytestmark = pytest.mark.browser
 
 
-def test_only_the_newest_failures_are_kept_and_nothing_else_is_removed(visit, tmp_path):
-    failures = tmp_path / "failures"
-    for number in range(evidence.KEPT + 5):
-        (failures / f"2026-01-01T00-00-{number:02}Z-office").mkdir(parents=True)
-        (failures / f"2026-01-01T00-00-{number:02}Z-office" / "actions.json").touch()
-    (failures / "0-notes").mkdir()
+def test_a_page_and_what_it_was_answered_are_kept_and_no_error_leaves(visit):
+    kept = {}
+
+    def keep(files):
+        kept.update(files)
+        return "a place"
+
+    def full(files):
+        raise DiskFull
 
     async def story(at):
         page = await at.ui.recordings()
-        await evidence.save(page.page, at.ui.wire, failures / "2026-01-02T00-00-00Z-office")
+        return [await evidence.save(page.page, at.ui.wire, one) for one in (keep, full)]
 
-    visit(story)
-    kept = sorted(path.name for path in failures.iterdir())
-    assert kept[0] == "0-notes"
-    assert kept[1:] == [*(f"2026-01-01T00-00-{number:02}Z-office" for number in range(6, 25)), "2026-01-02T00-00-00Z-office"]
-    assert (failures / kept[-1] / "screenshot.png").stat().st_size > 0
+    assert visit(story) == ["a place", None]
+    assert kept["screenshot.png"].startswith(b"\x89PNG")
+    assert "listFile" in {action["action"] for action in json.loads(kept["actions.json"])["actions"]}
