@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, literal, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, literal, or_, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.outbox import DELIVERED, HELD, OPEN, PARKED, WAITING, clock, queueing, release
@@ -182,7 +182,9 @@ class Deliveries(Database):
         """
         known = exists().where(sinks.c.name == deliveries.c.sink, sinks.c.configured == 1)
         # What somebody is just at has a lease, and is left to them.
-        again = and_(deliveries.c.state.in_((PARKED, WAITING)), deliveries.c.lease.is_(None), deliveries.c.attempts > 0, known)
+        # One whose sink was not configured for a while is parked without an attempt.
+        failed = or_(deliveries.c.state == PARKED, and_(deliveries.c.state == WAITING, deliveries.c.attempts > 0))
+        again = and_(failed, deliveries.c.lease.is_(None), known)
         if sink is not None:
             again = and_(again, deliveries.c.sink == sink)
         if identifier is not None:

@@ -38,7 +38,7 @@ def verify(call: Invocation, names: tuple[str, ...], manifests: bool, heads: tup
     """Read every stored recording again and compare it with its catalogued hash.
 
     Exit code 0 only if all hold; 3 where one is missing, changed or can't be read. What is missing or changed is a gap from then on: the
-    next `ucm-scraper run` fetches it again where the PBX still has it.
+    next `ucm-scraper run` fetches it again where the PBX still has it. Transcripts are read as well; lost ones are named.
 
     With --manifests the catalog itself is compared with what the daily manifests told, and these with one another. Keep the hash of the
     newest one somewhere else now and then: with --head it proves that nobody made the whole chain anew.
@@ -79,6 +79,7 @@ def _verified(name: str, result: VerifyResult) -> dict[str, Any]:
         "checked": result.checked,
         "ok": result.ok,
         **{kind: [identity.path for identity in found] for kind, found in bad.items()},
+        "lost_texts": result.lost_texts,
     }
 
 
@@ -104,12 +105,15 @@ def _verified_lines(name: str, result: VerifyResult, noted: bool) -> Iterator[st
         yield f"{name}: nothing is archived yet"
         return
     yield f"{name}: {result.ok:,} of {result.checked:,} recordings hold"
-    from scraper.proof.verify import WHAT_NOW
+    from scraper.proof.verify import TEXTS_NOW, WHAT_NOW
 
     for kind, what_now in WHAT_NOW.items():
         found = getattr(result, kind)
         yield from (f"  {kind}: {identity.path}" for identity in found)
         if found:
             yield f"  → {what_now}"
+    yield from (f"  transcript missing or changed: {path}" for path in result.lost_texts)
+    if result.lost_texts:
+        yield f"  → {TEXTS_NOW}"
     if not (noted or result.holds):
         yield f"  → {_BUSY}"

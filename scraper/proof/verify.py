@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, Protocol
 
-from scraper.catalog import Catalog, Recording
+from scraper.catalog import Catalog, Recording, Transcript
 from scraper.models import Gap, GapReason, Identity
 from scraper.store import BLOCK_BYTES, Store
 
@@ -18,6 +18,11 @@ _AHEAD = 64
 #: A FLAC file up to this size is read once, for both of its hashes.
 _IN_MEMORY_BYTES = 8 << 20
 _DETAILS = {"missing": "its file is gone from the store", "changed": "its file in the store is not what was stored"}
+#: What can be done about lost transcripts.
+TEXTS_NOW = (
+    "A transcription sink makes them again: `ucm-scraper deliveries --replay SINK --since DATE` (the day it was archived) queues that; it"
+    " may cost. Else restore them from a backup of the store."
+)
 #: What can be done about each kind of harm.
 WHAT_NOW = {
     "missing": "The next `ucm-scraper run` fetches it again, where the PBX still has it; else restore it from a backup of the store.",
@@ -36,22 +41,26 @@ class VerifyProgress(Protocol):
 
 @dataclass(slots=True)
 class VerifyResult:
-    """What a verification found: how many recordings were ``checked`` and are ``ok``; the others by what is wrong with them."""
+    """What a verification found: how many recordings were ``checked`` and are ``ok``; the others by what is wrong with them.
+
+    ``lost_texts``: the stored paths of transcripts and summaries that are not what was stored, or not there.
+    """
 
     checked: int = 0
     ok: int = 0
     missing: list[Identity] = field(default_factory=list)
     changed: list[Identity] = field(default_factory=list)
     unreadable: list[Identity] = field(default_factory=list)
+    lost_texts: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
-        """Whether every recording is as it was stored."""
-        return self.ok == self.checked
+        """Whether every recording is as it was stored, and so is every text made of one."""
+        return self.ok == self.checked and not self.lost_texts
 
 
 def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: VerifyProgress | None = None) -> VerifyResult:
-    """Read every archived file of one UCM, or of all, and compare it with its catalogued hash; kept originals as well.
+    """Read every archived file of one UCM, or of all, and compare it with its catalogued hash; kept originals and transcripts as well.
 
     A file that is not there is ``missing``, one with other bytes ``changed``, one that the system can't read ``unreadable``. FLAC is
     decoded as well, and has to give the recorded samples; Opus lost these, so that only its own bytes are proved. Only reads, with
@@ -73,6 +82,9 @@ def verify(catalog: Catalog, store: Store, ucm: str | None = None, progress: Ver
                     kinds[verdict](recording.identity)
                 if progress is not None:
                     progress.recording(recording.size)
+            doubtful = {one.recording_id for one in _lost(pool, store, catalog.transcripts_of(*(one.id for one in chunk)))}
+            # Looked at once more: one may have been made anew just then.
+            result.lost_texts += [one.path for one in _lost(pool, store, catalog.transcripts_of(*doubtful))] if doubtful else []
     return result
 
 
@@ -104,6 +116,12 @@ def _chunks(recordings: Iterable[Recording], size: int) -> Iterator[list[Recordi
     iterator = iter(recordings)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def _lost(pool: ThreadPoolExecutor, store: Store, made: list[Transcript]) -> list[Transcript]:
+    """Those of these texts that are not there as they were stored."""
+    verdicts = pool.map(lambda one: _verdict(lambda: store.digest(one.path) == one.sha256), made)
+    return [one for one, verdict in zip(made, verdicts, strict=True) if verdict != "ok"]
 
 
 def _judge(store: Store, recording: Recording) -> str:

@@ -233,6 +233,9 @@ def test_a_sink_that_is_configured_no_more_keeps_its_deliveries_parked(catalog):
     assert [one[1] for one in told(catalog)[2:]] == ["crm"]
     counts = {one.name: (one.configured, one.parked) for one in catalog.sink_counts()}
     assert counts == {"crm": (True, 0), "text": (False, 1)}
+    catalog.sync_sinks([TEXT, CRM])
+    assert catalog.retry_deliveries(sink="text") == 1
+    assert take(catalog, "text").recording_id == 1
 
 
 def test_the_same_sinks_again_change_nothing(catalog, monkeypatch):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from scraper.catalog import Transcript
 from scraper.models import Gap, GapReason, Identity, RecordingClass
 from scraper.proof.verify import note_lost, verify
 
@@ -140,3 +142,40 @@ def test_one_ucm_or_all(shop: Any, make: Any, ucm: str | None, checked: int) -> 
     shop.ingest(make.tgz(make.recordings(3)))
     shop.ingest(make.tgz(make.recordings(1)), ucm="other")
     assert verify(shop.catalog, shop.store, ucm).checked == checked
+
+
+def test_transcripts_are_read_as_well_and_lost_ones_named(shop: Any, make: Any) -> None:
+    shop.ingest(make.tgz(make.recordings(4)))
+    made = []
+    for one in shop.catalog.recordings(make.UCM):
+        file = shop.store.receive(make.UCM)
+        file.file.write(b"Good morning.")
+        file.seal()
+        made.append(Transcript(one.id, "text", f"{one.path}.transcript.txt", hashlib.sha256(b"Good morning.").hexdigest(), 13))
+        shop.catalog.enter_transcripts(made[-1:])
+        shop.store.place(file, made[-1].path)
+    assert verify(shop.catalog, shop.store).holds
+    (shop.store.root / made[0].path).unlink()
+    (shop.store.root / made[2].path).write_bytes(b"Good evening.")
+    result = verify(shop.catalog, shop.store)
+    assert (result.checked, result.ok, result.holds) == (4, 4, False)
+    assert result.lost_texts == [made[0].path, made[2].path]
+
+
+def test_a_transcript_that_is_made_anew_just_then_is_not_lost(shop: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.ingest(make.tgz(make.recordings(1)))
+    (one,) = shop.catalog.recordings(make.UCM)
+    made = Transcript(one.id, "text", f"{one.path}.transcript.txt", hashlib.sha256(b"text").hexdigest(), 4)
+    shop.catalog.enter_transcripts([made])
+    digest, asked = shop.store.digest, []
+
+    def placed_after_the_first_look(path: str) -> str:
+        if path == made.path:
+            asked.append(path)
+            if len(asked) == 2:
+                (shop.store.root / path).write_bytes(b"text")
+        return str(digest(path))
+
+    monkeypatch.setattr(shop.store, "digest", placed_after_the_first_look)
+    assert verify(shop.catalog, shop.store).holds
+    assert len(asked) == 2
