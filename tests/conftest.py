@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +14,13 @@ from scraper.webui.browser import ensure_browser
 
 sys.path.insert(0, str(Path(__file__).parent))
 import masked
+from debian import one_at_a_time
 from postgres_server import PostgresServer
 from s3_proxy import S3Proxy, proxied
 from s3_server import S3Server
+
+if TYPE_CHECKING:
+    from kills import Places
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +36,8 @@ settings.load_profile("patient")
 @pytest.fixture(scope="session")
 def installed_browser() -> None:
     """Playwright's own browser or the system's; Debian's Chromium is installed as root where there is none."""
-    ensure_browser()
+    with one_at_a_time():
+        ensure_browser()
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +83,12 @@ def s3_proxy(s3_server: S3Server, bucket: dict[str, Any]) -> Iterator[S3Proxy]:
     with proxied(s3_server) as proxy:
         bucket["endpoint_url"] = proxy.endpoint
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Makes archives on every kind of catalog and store."""
+    from kills import Places
+
+    folder = tmp_path_factory.mktemp("archives")
+    return Places(folder, lambda: request.getfixturevalue("postgres_server"), lambda: request.getfixturevalue("s3_server"))

@@ -89,8 +89,9 @@ def _prepare_file(url: URL) -> None:
 
 
 def _on_connect(connection: Any, _record: object) -> None:
-    # WAL with NORMAL: a commit costs no flush, a crash of the machine may undo the last commits but never tears one.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # WAL with FULL: a commit is on the disk when it returns. With NORMAL a power cut may undo the last ones: a file would be in its place
+    # that the catalog knows nothing of, and what was erased would come again.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

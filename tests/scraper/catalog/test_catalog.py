@@ -89,14 +89,14 @@ def test_a_catalog_of_each_older_revision_is_brought_up_to_date(url: str, in_a_f
     assert shape(old) == shape(url)
 
 
-def test_a_catalog_is_private_and_in_wal(url: str, in_a_file: Catalog, tmp_path: Path) -> None:
+def test_a_catalog_is_private_and_in_wal_with_each_commit_flushed(url: str, in_a_file: Catalog, tmp_path: Path) -> None:
     in_a_file.set_meta("a", "b")
     files = list((tmp_path / "data").iterdir())
     assert len(files) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     with in_a_file.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
 @pytest.mark.parametrize("there", [True, False])
