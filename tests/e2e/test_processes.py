@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 
@@ -21,10 +20,6 @@ def wait_until(condition, seconds=30.0):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-
-
-def downloading(place):
-    return any(action.name == "downloadFile" for action in place.ucm.state.actions)
 
 
 def browsers_of(place):
@@ -68,29 +63,6 @@ def test_sigterm_while_packing_ends_at_once(office):
     code, report, _ = place.finish(process)
     assert (code, report["status"]) == (3, "stopped")
     assert time.monotonic() - began < 10
-
-
-@pytest.mark.fault(
-    "process",
-    "SIGKILL at a random moment of a job",
-    "nothing lost, nothing doubled, no browser left; the next run completes",
-    exit_code=0,
-    promise="loss",
-)
-@pytest.mark.parametrize("seed", range(4))
-def test_sigkill_at_any_moment_loses_and_doubles_nothing_and_leaves_no_browser(office, seed):
-    place = office(recordings=40, seconds=(1.0, 3.0), faults={"archive_slow": "400000"})
-    process = place.command("run", "--json")
-    wait_until(lambda: downloading(place))
-    time.sleep(random.Random(seed).uniform(0.0, 2.0))
-    process.kill()
-    process.communicate()
-    wait_until(lambda: not browsers_of(place))
-    place.ucm.state.faults.clear()
-    report = place.run()
-    assert (report.exit_code, report.recordings.archived) == (0, 40)
-    assert place.all_is_exact()
-    assert not [path for path in (place.store.parent / ".incoming").rglob("*") if path.is_file()]
 
 
 @pytest.mark.fault("process", "the browser is killed", "the job ends at once", exit_code=7, promise="hang")
