@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -194,3 +195,23 @@ def test_workers_share_a_sealed_web_session(fleet: Fleet) -> None:
     with fleet.catalog() as catalog:
         sealed = catalog.kept_session("one")
     assert sealed and b"cookies" not in sealed and b"cookies" in (Sealed([fleet.key]).open(sealed) or b"")
+
+
+@pytest.mark.browser
+def test_the_picture_of_a_workers_failure_is_shown_by_the_scheduler_and_leaves_with_no_worker(fleet: Fleet) -> None:
+    pbx = fleet.ucms["one"]
+    pbx.state.faults.set("captcha", "")
+    web = {"username": WEB_USER, "password": WEB_PASSWORD}
+    fleet.configure(ucms={"one": {"url": pbx.url, "timezone": pbx.config.timezone, "tls": {"pin": pbx.pin}, "web": web}})
+    worker = fleet.worker(1)
+    (task,) = ask(fleet, "one")
+    until(lambda: runs(fleet).get(task.id) == ("one", "failed"), lambda: str(runs(fleet)))
+    worker.leaves()
+    scheduler, address = fleet.scheduler()
+    with httpx.Client(base_url=address, timeout=30) as client:
+        form = re.search(r'name="csrf" value="([^"]*)"', client.get("/sign-in").text)
+        assert form and client.post("/sign-in", data={"csrf": form[1], "token": TOKEN}).status_code == 303
+        shown = client.get(f"/runs/{task.id}/screenshot")
+    assert (shown.status_code, shown.content[:4]) == (200, b"\x89PNG"), shown.text
+    assert not (fleet.folder / "machine1" / "workers" / "1").exists()
+    scheduler.leaves()
