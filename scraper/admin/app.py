@@ -26,6 +26,7 @@ from scraper.admin import (
     entry,
     gaps,
     health,
+    keeping,
     openapi,
     overview,
     recordings,
@@ -48,7 +49,23 @@ if TYPE_CHECKING:
 
 #: Each topic's module. Any of these may be missing: ``router`` holds its pages, ``api`` its part of the JSON API, ``NAVIGATION`` the paths
 #: of its entries in the menu; ``background(app)`` works until it is cancelled, while the app serves.
-TOPICS = (entry, overview, runs, tasks, sign_in, health, recordings, gaps, audit_log, openapi, backfills, doctor, deliveries, transcripts)
+TOPICS = (
+    entry,
+    overview,
+    runs,
+    tasks,
+    sign_in,
+    health,
+    recordings,
+    gaps,
+    audit_log,
+    openapi,
+    backfills,
+    doctor,
+    deliveries,
+    keeping,
+    transcripts,
+)
 
 
 def create_app(service: Service) -> FastAPI:

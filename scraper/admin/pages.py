@@ -30,6 +30,7 @@ NAVIGATION = (
     ("Gaps", "/gaps"),
     ("Recordings", "/recordings"),
     ("Deliveries", "/deliveries"),
+    ("Keeping", "/keeping"),
     ("Doctor", "/doctor"),
     ("Audit", "/audit"),
 )

@@ -21,6 +21,9 @@ from scraper.catalog.database import Database, now
 from scraper.catalog.schema import meta, tombstones
 from scraper.models import UNDATED, Identity, is_month, time_in_name
 
+#: Pages ask, and many may have gone: so many are looked at.
+COUNTED = 100_000
+
 _SALT = "keeping:salt"
 _UTC = ZoneInfo("UTC")
 #: A call's fields that a hash is made of.
@@ -143,6 +146,14 @@ class Tombstones(Database):
         with self.reading() as connection:
             row = connection.execute(select(*columns).where(tombstones.c.id == identifier)).one_or_none()
             return Tombstone(*row) if row else None
+
+    def tombstone_counts(self, ucm: str) -> list[tuple[str, str, int]]:
+        """(month, why, how many) of the stored files that went, the newest month first; of the last :data:`COUNTED` tombstones."""
+        columns = func.substr(tombstones.c.at, 1, 7).label("month"), tombstones.c.why, tombstones.c.recording_id
+        rows = select(*columns).where(tombstones.c.ucm == ucm).order_by(tombstones.c.id.desc()).limit(COUNTED).subquery().c
+        counted = select(rows.month, rows.why, func.count()).where(rows.recording_id.is_not(None)).group_by(rows.month, rows.why)
+        with self.reading() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(counted.order_by(rows.month.desc(), rows.why))]
 
     def salt(self) -> bytes:
         """The key of all hashes, made at its first need."""

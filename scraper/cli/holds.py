@@ -40,18 +40,12 @@ def add(call: Invocation, name: str, number: str | None, window: Window, file: s
     chosen(settings, [name])
     if not reason.strip():
         raise click.UsageError("--reason says nothing.")
-    from scraper.catalog import Hold
     from scraper.keeping.criteria import criteria
+    from scraper.keeping.holds import add_hold
 
     wanted = criteria(number, window, [file] if file else [])
-    days = window.as_report()
-    kept = Hold(
-        ucm=name, number=wanted.number or None, since=days["since"], until=days["until"], name=next(iter(wanted.files), None),
-        reason=reason.strip(), by_whom=somebody(),
-    )  # fmt: skip
     with open_catalog(settings) as catalog:
-        identifier = catalog.add_hold(kept)
-        catalog.note_audit(somebody(), "hold-added", name, f"hold {identifier}")
+        identifier = add_hold(catalog, name, wanted, reason.strip(), somebody())
     emit(f"Hold {identifier} on {name} is in force.")
 
 
@@ -78,12 +72,13 @@ def list_holds(call: Invocation, names: tuple[str, ...], lifted: bool, as_json: 
 @invocation
 def remove(call: Invocation, number: int) -> None:
     """Lift a hold, by its number in `hold list`. It stays on record as lifted."""
+    from scraper.keeping.holds import lift_hold
+
     settings = call.settings(secrets=False)
     with open_catalog(settings) as catalog:
         found = catalog.hold(number)
-        if found is None or not catalog.lift_hold(number, somebody()):
+        if found is None or not lift_hold(catalog, found, somebody()):
             raise ConfigError(f"There is no hold {number} in force.", remedy="`ucm-scraper hold list` shows those that are.")
-        catalog.note_audit(somebody(), "hold-lifted", found.ucm, f"hold {number}")
     emit(f"Hold {number} on {found.ucm} is lifted.")
 
 

@@ -15,7 +15,7 @@ from scraper.errors import ConfigError
 from scraper.models import Window, is_month, month_in_name, time_in_name
 from scraper.names import clean
 
-_NUMBER = re.compile(r"[+]?[\d*#][\d*#\s()./-]*")
+_NUMBER = re.compile(r"[+(]{0,2}[\d*#][\d*#\s()./-]*")
 _NUMBERS_IN_TEXT = re.compile(r"\+?\d[\d\s()./-]*")
 #: Digits that a number has at least, that two forms of one number share at least, and that one may have more (country code, trunk prefix).
 _FEWEST, _SHARED, _PREFIX = 2, 7, 3

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from scraper.catalog import Hold
+from scraper.catalog import Catalog, Hold
 from scraper.catalog.tombstones import Key, row_key
 from scraper.errors import ConfigError
 from scraper.keeping.choosing import Chosen, Place, calls_of
@@ -52,6 +52,26 @@ def criteria_of(hold: Hold) -> Criteria:
     """What a hold is on."""
     since, until = (date.fromisoformat(day) if day else None for day in (hold.since, hold.until))
     return Criteria(hold.number or "", Window(since, until), (hold.name,) if hold.name else ())
+
+
+def add_hold(catalog: Catalog, ucm: str, wanted: Criteria, reason: str, by_whom: str) -> int:
+    """Protect what these criteria mean from now on, and note that in the audit log; the hold's number."""
+    days = wanted.window.as_report()
+    kept = Hold(
+        ucm=ucm, number=wanted.number or None, since=days["since"], until=days["until"], name=next(iter(wanted.files), None),
+        reason=reason, by_whom=by_whom,
+    )  # fmt: skip
+    identifier = catalog.add_hold(kept)
+    catalog.note_audit(by_whom, "hold-added", ucm, f"hold {identifier}")
+    return identifier
+
+
+def lift_hold(catalog: Catalog, hold: Hold, by_whom: str, reason: str = "") -> bool:
+    """Lift a hold and note that in the audit log; False where it was lifted already."""
+    if not catalog.lift_hold(hold.id, by_whom):
+        return False
+    catalog.note_audit(by_whom, "hold-lifted", hold.ucm, f"hold {hold.id}" + (f": {reason}" if reason else ""))
+    return True
 
 
 def refuse_held(place: Place, chosen: Chosen) -> None:
