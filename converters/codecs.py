@@ -77,10 +77,6 @@ class ConvertedBody:
     sample_rate: int
     channels: int
 
-    def payload(self) -> None:
-        """Nothing lies ready."""
-        return
-
     def blocks(self) -> Iterator[bytes]:
         """s16le PCM in blocks of at most 1 MiB; raises :class:`Undecodable` (``corrupt``), and OSError from the source."""
         import soundfile  # heavy: only files that need decoding pay for it

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, TypeVar, cast
 
 from converters.sniff import HEAD_BYTES, sniff
 
@@ -22,6 +22,7 @@ MAX_PCM_BYTES = 0xFFFFFFFF - 36
 
 Confidence = Literal["confirmed", "declared", "likely", "claimed"]
 Reason = Literal["too-short", "undecodable", "corrupt"]
+Block = TypeVar("Block", bytes, memoryview)
 
 
 class Source(Protocol):
@@ -134,9 +135,6 @@ class Body(Protocol):
     def blocks(self) -> Iterator[bytes]:
         """s16le PCM in blocks of at most 1 MiB; raises :class:`Undecodable` (``corrupt``) where the bytes end early."""
 
-    def payload(self) -> memoryview | None:
-        """All samples at once where they already lie in memory as s16le, else None."""
-
 
 @dataclass(frozen=True, slots=True)
 class CopiedBody:
@@ -154,10 +152,6 @@ class CopiedBody:
             if len(block) < wanted:
                 raise Undecodable("corrupt", "the file became shorter while it was read")
             yield block
-
-    def payload(self) -> memoryview | None:
-        """The bytes without a copy, if the source lies in memory."""
-        return self.source.view(self.offset, self.length) if isinstance(self.source, BytesSource) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +187,17 @@ class Decoded:
         return self.frames * self.channels * 2
 
     def blocks(self) -> Iterator[bytes]:
-        """s16le PCM in blocks of at most 1 MiB; bounded memory. Raises :class:`Undecodable` (``corrupt``)."""
-        return self.body.blocks()
+        """s16le PCM in blocks of at most 1 MiB; bounded memory. Raises :class:`Undecodable` (``corrupt``), and what the source raises."""
+        return self.whole(self.body.blocks())
 
-    def payload(self) -> memoryview | None:
-        """All samples without a copy where they lie in memory already; None where :meth:`blocks` is the way."""
-        return self.body.payload()
+    def whole(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """These blocks of its samples; raises :class:`Undecodable` (``corrupt``) at their end where they are not as many as announced."""
+        left = self.pcm_bytes
+        for block in blocks:
+            left -= len(block)
+            yield block
+        if left:
+            raise Undecodable("corrupt", "the samples turned out fewer or more than announced", self.evidence)
 
 
 @dataclass(frozen=True, slots=True)

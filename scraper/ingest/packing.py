@@ -122,7 +122,7 @@ class Packer:
 
         as_wav = hashlib.sha256(wav.header(decoded.frames, decoded.sample_rate, decoded.channels))
         with writing("The working folder"), SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=self._folder()) as made:
-            blocks = _hashed(_blocks(decoded), decoded, as_wav)
+            blocks = _hashed(_blocks(decoded), as_wav)
             compress(compression, blocks, decoded.sample_rate, decoded.channels, cast(BinaryIO, made))
             made.seek(0, 2)
             size, digest = made.tell(), hashlib.sha256()
@@ -171,35 +171,24 @@ class Packer:
 def _write_wav(decoded: Decoded, out: Incoming) -> str:
     """Write the canonical WAV file, hashing on the way: its SHA-256 (hex). It hashes once: the header follows from the samples."""
     head = wav.header(decoded.frames, decoded.sample_rate, decoded.channels)
-    digest, left = hashlib.sha256(head), decoded.pcm_bytes
+    digest = hashlib.sha256(head)
     with writing("The store"):
         write_all(out.file, head)
-        for block in _blocks(decoded):  # not through _hashed: this is the way that is measured
-            digest.update(block)
+        for block in _hashed(_blocks(decoded), digest):
             write_all(out.file, block)
-            left -= len(block)
-    _check_length(decoded, left)
     return digest.hexdigest()
 
 
-def _hashed(blocks: Iterable[bytes | memoryview], decoded: Decoded, digest: _Hash) -> Iterator[bytes | memoryview]:
-    """The same blocks, added to ``digest``; raises :class:`Undecodable` at their end where they are not as many bytes as announced."""
-    left = decoded.pcm_bytes
+def _hashed(blocks: Iterable[bytes | memoryview], digest: _Hash) -> Iterator[bytes | memoryview]:
+    """The same blocks, added to ``digest``."""
     for block in blocks:
         digest.update(block)
-        left -= len(block)
         yield block
-    _check_length(decoded, left)
 
 
-def _check_length(decoded: Decoded, left: int) -> None:
-    if left:
-        raise Undecodable("corrupt", "the samples turned out fewer or more than announced", decoded.evidence)
-
-
-def _blocks(decoded: Decoded) -> Iterable[bytes | memoryview]:
-    """The samples, without a copy where they are copied from memory."""
+def _blocks(decoded: Decoded) -> Iterator[bytes | memoryview]:
+    """The samples, without a copy where they are copied from memory. Raises :class:`Undecodable`."""
     body = decoded.body
     if isinstance(body, CopiedBody) and isinstance(body.source, PiecesSource):
-        return body.source.pieces(body.offset, body.length)
+        return decoded.whole(body.source.pieces(body.offset, body.length))
     return decoded.blocks()
