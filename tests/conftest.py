@@ -20,7 +20,7 @@ from s3_proxy import S3Proxy, proxied
 from s3_server import S3Server
 
 if TYPE_CHECKING:
-    from kills import Places
+    from archives import Places
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,7 +88,7 @@ def s3_proxy(s3_server: S3Server, bucket: dict[str, Any]) -> Iterator[S3Proxy]:
 @pytest.fixture(scope="session")
 def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Places:
     """Makes archives on every kind of catalog and store."""
-    from kills import Places
+    from archives import Places
 
     folder = tmp_path_factory.mktemp("archives")
     return Places(folder, lambda: request.getfixturevalue("postgres_server"), lambda: request.getfixturevalue("s3_server"))

@@ -1,178 +1,36 @@
 """Kills commands at random moments, several times in a row over the same archive, and holds what they leave against what the PBX recorded.
 
-What is killed is the real command, on a real catalog and a real store. The moment is uniform over the time that it took undisturbed.
+What is killed is the real command, on a real catalog and a real store. Half of the moments are uniform over the time that it took
+undisturbed, half over its steps (:mod:`forked`), so that what takes no time is met as well.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import itertools
 import random
-import tarfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import soundfile
-import yaml
-from forked import command
-from postgres_server import PostgresServer, database_of
-from s3_server import S3Server
+from archives import HEADER, LAYOUT, UCM, Archive, Pbx, sha256
+from forked import KILLED, Moment
 from sqlalchemy import select
 
 from scraper.catalog import CalibrationTry, Catalog
 from scraper.catalog.schema import deliveries
 from scraper.models import Identity, RecordingClass
 from scraper.simulator import API_PASSWORD, API_USER, WEB_PASSWORD, WEB_USER, Simulator
-from scraper.simulator.config import SimulatorConfig
-from scraper.simulator.recordings import Generator, Recording
 
-UCM = "office"
-KILLED = -9
 #: What is visible right after a kill may still change for so long, in seconds: a service ends what it was asked for.
 _SETTLING_SECONDS = 30.0
 #: A sign-in that was cut short counts against the budget of three a day: so often a job may be killed while it signs in.
 _IN_A_ROW_SIGNING_IN = 2
-#: A header that is claimed to be shorter, until calibration has shown what it is: its second half is heard until then.
-_HEADER, _LAYOUT = b"GSFF\x02\x00\x40\x1f" + bytes(range(0xA0, 0xA8)), "gsff/16/s16le/8000/1"
 _REFUSED = {f"2026-02/auto-17700000{number}0-1000-5555550100.wav": b"<html>%d" % number for number in range(3)}
-
-#: Kinds of catalog and of store.
-PLACES = [("sqlite", "folder"), ("postgresql", "folder"), ("sqlite", "bucket"), ("postgresql", "bucket")]
-
-
-@dataclass
-class Archive:
-    """Where a UCM's recordings go: a new catalog and a new store.
-
-    ``files``: where this machine finds the files of the store. ``remove``: lets go of what is not in ``folder``.
-    """
-
-    folder: Path
-    catalog: str
-    store: dict[str, Any]
-    files: Path
-    remove: Callable[[], object] = lambda: None
-
-    @property
-    def config(self) -> Path:
-        """The configuration, once written."""
-        return self.folder / "config.yaml"
-
-    @property
-    def log(self) -> Path:
-        """All that its commands said."""
-        return self.folder / "log"
-
-    def configure(self, ucm: Mapping[str, Any] | None = None, **store: Any) -> None:
-        """Write the configuration; ``ucm`` goes into the UCM's section, ``store`` into the store's."""
-        whole = {
-            "data_dir": str(self.folder / "data"),
-            "catalog": {"url": self.catalog},
-            "store": {"min_free_mb": 0, **self.store, **store},
-            "retention": {"keep_days": 1},
-            "browser": {"timeout_seconds": 8},
-            "sinks": {"crm": {"webhook": {"url": "http://127.0.0.1:9/", "secret": "a-secret-for-testing", "allow_http": True}}},
-            "ucms": {UCM: {"url": "https://127.0.0.1:9", "timezone": "America/Chicago", **(ucm or {"web": {"username": "nobody"}})}},
-        }
-        self.config.write_text(yaml.safe_dump(whole))
-
-    def command(self, *words: str, kill_after: float | None = None) -> int:
-        """Run a command; its exit code, -9 where it was killed."""
-        return command(["--config", str(self.config), *words], self.log, kill_after=kill_after)
-
-    def must(self, *words: str, end_in: int = 0) -> None:
-        """Run a command that has to end in this exit code."""
-        code = self.command(*words)
-        assert code == end_in, f"`{' '.join(words)}` ended in {code}"
-
-    def visible(self) -> dict[str, Path]:
-        """The stored files that a reader sees, by what follows the UCM's name in their path."""
-        found = {path.relative_to(self.files).as_posix(): path for path in self.files.rglob("*") if path.is_file()}
-        return {name.removeprefix(f"{UCM}/"): path for name, path in found.items() if not name.startswith(".")}
-
-    def refused(self) -> list[Path]:
-        """What is in quarantine, with its notes."""
-        return [*_files(self.folder / "data" / "quarantine"), *_files(self.files / ".quarantine")]
-
-    def leftovers(self) -> list[Path]:
-        """Files that were on their way."""
-        hidden = [path for path in (*self.refused(), *_files(self.files / ".manifests")) if path.name.startswith(".")]
-        return [*_files(self.files / ".incoming"), *_files(self.folder / "data" / "work"), *hidden]
-
-
-class Places:
-    """Makes archives on every kind of catalog and store; servers are started when they are needed."""
-
-    def __init__(self, folder: Path, postgres: Callable[[], PostgresServer], s3: Callable[[], S3Server]) -> None:
-        self._folder, self._postgres, self._s3 = folder, postgres, s3
-        self._numbers = itertools.count()
-        self._template: str | None = None
-
-    def make(self, catalog: str, store: str) -> Archive:
-        """An archive on these kinds."""
-        folder = self._folder / f"archive-{next(self._numbers)}"
-        folder.mkdir()
-        url, remove = self._database() if catalog == "postgresql" else (f"sqlite:///{folder}/catalog.db", lambda: None)
-        if store == "folder":
-            return Archive(folder, url, {"url": str(folder / "recordings")}, folder / "recordings", remove)
-        section = self._s3().fresh()
-        return Archive(folder, url, section, self._s3().folder / section["url"].removeprefix("s3://"), remove)
-
-    def _database(self) -> tuple[str, Callable[[], object]]:
-        """A catalog that is already there: to make its tables takes longer than most of what is killed."""
-        server = self._postgres()
-        if self._template is None:
-            self._template = server.fresh()
-            Catalog.open(self._template).close()
-        url = server.fresh(database_of(self._template))
-        return url, lambda: server.drop(url)
-
-
-@dataclass(frozen=True)
-class Pbx:
-    """What was recorded."""
-
-    recordings: list[Recording]
-
-    @classmethod
-    def of(cls, **config: Any) -> Pbx:
-        """A simulated one, which nobody need ask."""
-        return cls(Generator(SimulatorConfig(**config)).all())
-
-    @cached_property
-    def sounds(self) -> dict[str, str]:
-        """``YYYY-MM/NAME``, and the hash of the samples."""
-        return {one.path: _hash(one.samples().tobytes()) for one in self.recordings}
-
-    @cached_property
-    def misheard(self) -> dict[str, str]:
-        """The same, the second half of the header taken for sound."""
-        return {one.path: _hash(_HEADER[8:] + one.samples().tobytes()) for one in self.recordings}
-
-    @cached_property
-    def originals(self) -> dict[str, str]:
-        """The same of the bytes as they came."""
-        return {one.path: _hash(one.stored()) for one in self.recordings}
-
-    def pack(self, path: Path, others: Mapping[str, bytes]) -> str:
-        """Write what *Download All* hands out, with ``others`` in the middle; where."""
-        members = [(one.path, one.stored()) for one in self.recordings]
-        half = len(members) // 2
-        with tarfile.open(path, "w:gz", compresslevel=1) as packed:
-            for name, data in (*members[:half], *others.items(), *members[half:]):
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                packed.addfile(info, io.BytesIO(data))
-        return str(path)
 
 
 @dataclass
@@ -181,7 +39,7 @@ class Work:
 
     ``end_in``: its exit code where it isn't killed. ``keeps``: whether the recordings are held then, or none is. ``refused``: how many
     files are in quarantine then. ``in_a_row``: how often it is killed at most before it may complete. ``wait``: until what it started has
-    ended as well. ``seconds``: what it takes undisturbed, once known.
+    ended as well. ``seconds`` and ``steps``: what it takes undisturbed, once known.
     """
 
     name: str
@@ -192,7 +50,13 @@ class Work:
     refused: int = 0
     in_a_row: int = 5
     wait: Callable[[Archive], None] = lambda archive: None
-    seconds: float | None = None
+    seconds: float = 0.0
+    steps: int = 0
+
+    def moment(self, chance: random.Random) -> Moment:
+        """Any, by the clock or by steps."""
+        by_clock = chance.random() < 0.5
+        return Moment(seconds=chance.uniform(0.0, self.seconds)) if by_clock else Moment(step=chance.randint(1, self.steps))
 
 
 def ingest(archive: Archive, pbx: Pbx) -> list[str]:
@@ -218,7 +82,7 @@ def reconvert(archive: Archive, pbx: Pbx) -> list[str]:
     archive.must(*ingest(archive, pbx))
     with Catalog.open(archive.catalog) as catalog:
         by = Identity(UCM, RecordingClass.MONITOR, "2026-02", "auto-1770000000-1000-5555550100.wav")
-        catalog.enter_calibration(CalibrationTry(by, "confirmed", _HEADER.hex(), _LAYOUT, "the same as RIFF"))
+        catalog.enter_calibration(CalibrationTry(by, "confirmed", HEADER.hex(), LAYOUT, "the same as RIFF"))
     return ["reconvert", "--ucm", UCM]
 
 
@@ -284,24 +148,24 @@ def kill_in_rounds(make_archive: Callable[[], Archive], works: list[Work], kills
     while tally.total() < kills:
         work, number = works[number % len(works)], number + 1
         assert number < 10 * kills, "no kill comes in time"
-        moments: list[float] = []
+        moments: list[Moment] = []
         archive = make_archive()
         with _told(work, archive, seed, moments):
-            if work.seconds is None:
-                work.seconds = undisturbed(work, archive)
-            else:
+            if work.steps:
                 most = min(chance.randint(1, work.in_a_row), kills - tally.total())
-                tally[work.name] += one_round(work, archive, (chance.uniform(0.0, work.seconds) for _ in range(most)), moments)
+                tally[work.name] += one_round(work, archive, (work.moment(chance) for _ in range(most)), moments)
+            else:
+                undisturbed(work, archive)
         archive.remove()
     return tally
 
 
-def one_round(work: Work, archive: Archive, chosen: Iterator[float], moments: list[float]) -> int:
+def one_round(work: Work, archive: Archive, chosen: Iterator[Moment], moments: list[Moment]) -> int:
     """Kill it at the chosen moments, which are noted, while it has not completed; then let it complete. How often it was killed."""
     words, kills = work.prepare(archive, work.pbx), 0
     for moment in chosen:
         moments.append(moment)
-        if archive.command(*words, kill_after=moment) != KILLED:
+        if archive.command(*words, kill=moment).code != KILLED:
             break
         kills += 1
         work.wait(archive)
@@ -311,14 +175,13 @@ def one_round(work: Work, archive: Archive, chosen: Iterator[float], moments: li
     return kills
 
 
-def undisturbed(work: Work, archive: Archive) -> float:
-    """How long it takes, in seconds."""
+def undisturbed(work: Work, archive: Archive) -> None:
+    """Find out what it takes."""
     words = work.prepare(archive, work.pbx)
     began = time.monotonic()
-    archive.must(*words, end_in=work.end_in)
-    seconds = time.monotonic() - began
+    work.steps = archive.must(*words, end_in=work.end_in).steps
+    work.seconds = time.monotonic() - began
     check_completed(work, archive)
-    return seconds
 
 
 def check_after_a_kill(work: Work, archive: Archive) -> None:
@@ -370,13 +233,13 @@ def _wrong(work: Work, there: Mapping[str, Path], *, completed: bool = False) ->
 def _sound(path: Path, name: str) -> str | None:
     """The hash of a file's samples, or of an original's bytes; None where it can't be read."""
     if name.endswith(".original"):
-        return _hash(path.read_bytes())
+        return sha256(path.read_bytes())
     try:
         samples, rate = soundfile.read(path, dtype="int16")
     except soundfile.LibsndfileError:
         return "half a file"
     assert rate == 8000
-    return _hash(np.ascontiguousarray(samples).tobytes())
+    return sha256(np.ascontiguousarray(samples).tobytes())
 
 
 def _recorded(name: str) -> str:
@@ -397,19 +260,11 @@ def _archived(archive: Archive) -> list[str]:
 
 
 @contextmanager
-def _told(work: Work, archive: Archive, seed: int, moments: list[float]) -> Iterator[None]:
+def _told(work: Work, archive: Archive, seed: int, moments: list[Moment]) -> Iterator[None]:
     """Say with a failure how to come to it again."""
     try:
         yield
     except AssertionError as error:
         said = archive.log.read_text()[-3000:] if archive.log.exists() else ""
-        error.add_note(f"seed {seed}; {work.name} in {archive.folder}, killed after {[round(one, 4) for one in moments]} s\n{said}")
+        error.add_note(f"seed {seed}; {work.name} in {archive.folder}, killed at {moments}\n{said}")
         raise
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

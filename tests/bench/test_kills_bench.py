@@ -13,7 +13,8 @@ import time
 from functools import partial
 
 import pytest
-from kills import PLACES, Places, kill_in_rounds, run, works_from_the_archive_on
+from archives import PLACES, Places
+from kills import kill_in_rounds, run, works_from_the_archive_on
 
 from scraper.simulator import Simulator
 

@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from kills import UCM, Pbx, Places, ingest_with_originals
+from archives import UCM, Pbx, Places
+from kills import ingest_with_originals
 from system_calls import Call, traced
 
 _FLUSHES, _WRITES = ("fsync", "fdatasync"), ("write", "writev", "pwrite64")
