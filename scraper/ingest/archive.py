@@ -24,13 +24,16 @@ from scraper.ingest.inflate import ArchiveLimits, Inflated, Stopped, not_an_arch
 from scraper.models import is_month
 from scraper.names import clean
 
-__all__ = ["A_FOLDER", "Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
+__all__ = ["NO_RECORDING", "Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
 
 _BLOCK = 512
 _END_MARK = bytes(_BLOCK)
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"L", b"K", b"x", b"X", b"g"
-A_FOLDER = "a folder"
-_WITHOUT_DATA = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"5": A_FOLDER, b"6": "a named pipe"}
+_NO_FILES = {b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"5": "a folder", b"6": "a named pipe"}
+#: A hard link is another name of a file that came before: that one had bytes.
+_WITHOUT_DATA = {b"1": "a hard link"} | _NO_FILES
+#: What never holds a recording's bytes, whatever its name.
+NO_RECORDING = frozenset(_NO_FILES.values())
 _FILES = {b"0", b"\0", b"7"}
 _PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=\n]{1,256})=")
 

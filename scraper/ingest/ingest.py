@@ -15,7 +15,7 @@ from converters.interface import Options, Undecodable
 from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
 from scraper.catalog import Catalog
-from scraper.ingest.archive import A_FOLDER, Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
+from scraper.ingest.archive import NO_RECORDING, Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
 from scraper.ingest.doubts import Doubts
 from scraper.ingest.filing import Filed, Filing, Parcel
 from scraper.ingest.hands import Hands
@@ -193,7 +193,8 @@ class Ingest:
         hands.give(member.in_memory, lambda: self._take(member, identity))
 
     def _skip(self, item: Skipped) -> None:
-        is_recording = item.why != A_FOLDER and split_extension(item.name)[1].lower() in _AUDIO_NAMES
+        """Not taken. What can't hold a recording is none that is missing, by whatever name: the PBX's lists say what should exist."""
+        is_recording = item.why not in NO_RECORDING and split_extension(item.name)[1].lower() in _AUDIO_NAMES
         identity = self._identity(item) if is_recording else None
         if identity in self.context.forgotten:
             return

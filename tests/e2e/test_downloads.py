@@ -118,6 +118,21 @@ def test_hostile_members_harm_nothing_and_hide_nothing(office):
 
 @pytest.mark.fault(
     "download",
+    "a symbolic link, a device or a pipe in the archive bears a recording's name that nothing else names",
+    "it is refused and noted, and no recording that would be missing for ever",
+    exit_code=0,
+    promise="gap",
+    simulated="hostile=symlink+device+fifo",
+)
+def test_what_holds_no_recording_and_nobody_names_is_refused_and_not_missing(office):
+    place = office(faults={"hostile": "symlink+device+fifo"})
+    report = place.run()
+    assert (report.exit_code, report.gaps, place.all_is_exact()) == (0, [], True)
+    assert any(note.endswith(": a symbolic link") for note in report.notes)
+
+
+@pytest.mark.fault(
+    "download",
     "the archive holds as many strange members as honest ones are missing",
     "what is missing is found by name, not by number",
     promise="gap",

@@ -217,7 +217,7 @@ def test_members_with_a_recording_s_name_that_are_not_taken_are_gaps_unless_they
 
     links = [
         make.member(f"2026-02/{kind}.wav", b"", type=kind.encode(), linkname="a.wav")
-        for kind in ("1", "2", "5")  # a hard link, a symbolic one, a folder
+        for kind in ("1", "2", "3", "5")  # a hard link, a symbolic one, a device, a folder
     ]
     members = [
         make.member("2026-02/a.wav", make.gsff(1)),
@@ -229,9 +229,10 @@ def test_members_with_a_recording_s_name_that_are_not_taken_are_gaps_unless_they
     outcome = shop.ingest(make.tgz(members), limits=ArchiveLimits(member_bytes=20_000))
     assert outcome.complete
     found = {row.gap.identity.path: row.gap for row in shop.catalog.open_gaps(make.UCM)}
-    assert sorted(found) == ["2026-02/1.wav", "2026-02/2.wav", "2026-02/large.wav"]
+    assert sorted(found) == ["2026-02/1.wav", "2026-02/large.wav"]
+    assert {("2.wav", "a symbolic link"), ("3.wav", "a device")} <= set(outcome.skipped)
     assert {gap.reason for gap in found.values()} == {GapReason.CORRUPT}
     assert "larger than 20000 bytes" in found["2026-02/large.wav"].detail
-    assert {Path(identity.path).name for identity in outcome.seen} == {"a.wav", "1.wav", "2.wav", "large.wav"}
+    assert {Path(identity.path).name for identity in outcome.seen} == {"a.wav", "1.wav", "large.wav"}
     shop.ingest(make.tgz([make.member("2026-02/large.wav", make.gsff(2, 2))]))
     assert "2026-02/large.wav" not in {row.gap.identity.path for row in shop.catalog.open_gaps(make.UCM)}
