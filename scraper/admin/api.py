@@ -67,8 +67,6 @@ RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 #: Go on below this row (keyset pagination, newest first): the last page's ``next``.
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only what is older than this: `next` of the page before.")]
-#: Free text of a search: no control characters.
-SearchText = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 def known_ucm(request: Any, name: str) -> str:

@@ -26,6 +26,7 @@ from scraper.tls import Certificate, read_certificate
 _VALID = timedelta(days=825)
 #: It is renewed, with the same key and so the same pin, at a start when less than so much is left.
 _RENEWED_BEFORE = timedelta(days=90)
+#: What the key is not for.
 _UNUSED = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only")
 
 
@@ -99,10 +100,7 @@ def _names(host: str) -> list[x509.GeneralName]:
 def _signed(key: CertificateIssuerPrivateKeyTypes, names: list[x509.GeneralName], now: datetime) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ucm-scraper")])
     public = key.public_key()
-    usage = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only"),
-        False,
-    )
+    unused = dict.fromkeys(_UNUSED, False)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -113,7 +111,7 @@ def _signed(key: CertificateIssuerPrivateKeyTypes, names: list[x509.GeneralName]
         .not_valid_after(now - timedelta(days=1) + _VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, **usage), critical=True)
+        .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, **unused), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)

@@ -55,11 +55,6 @@ class ApiStatus(IntEnum):
         return _WAITS.get(self)
 
     @property
-    def retryable(self) -> bool:
-        """Whether the same call may work later in this run."""
-        return self in _WAITS
-
-    @property
     def throttled(self) -> bool:
         """Whether the PBX asks for fewer calls."""
         return self in (ApiStatus.TOO_FREQUENT, ApiStatus.TOO_MANY, ApiStatus.ANOTHER_TASK, ApiStatus.RETRY_LATER)

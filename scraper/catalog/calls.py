@@ -76,11 +76,10 @@ class NamedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """Legs; the answered among them, and those of these that name no recording; recordings named, once for each leg that does."""
+    """Legs; the answered among them; recordings named, once for each leg that does."""
 
     calls: int
     answered: int
-    answered_without_files: int
     files: int
 
 
@@ -186,15 +185,13 @@ class Calls(Database):
             newest: str | None = connection.scalar(select(func.max(calls.c.start)).where(calls.c.ucm == ucm, calls.c.source == source))
         return newest
 
-    def call_counts(self, ucm: str, since: date | None = None, until: date | None = None) -> CallCounts:
+    def call_counts(self, ucm: str) -> CallCounts:
         """How many there are."""
-        window = _window(ucm, since, until)
         answered = func.count(case((_ANSWERED, 1)))
-        silent = func.count(case((and_(_ANSWERED, ~_NAMES_FILES), 1)))
-        files = select(func.count()).select_from(call_files).join(calls).where(_window(ucm, since, until, once=False))
+        files = select(func.count()).select_from(call_files).join(calls).where(calls.c.ucm == ucm)
         with self.reading() as connection:
-            row = connection.execute(select(func.count(), answered, silent).select_from(calls).where(window)).one()
-            return CallCounts(row[0], row[1], row[2], connection.scalar(files) or 0)
+            row = connection.execute(select(func.count(), answered).select_from(calls).where(_window(ucm, None, None))).one()
+            return CallCounts(*row, connection.scalar(files) or 0)
 
     def _calls(self, condition: ColumnElement[bool], order: _Order = _OLDEST_FIRST) -> Iterator[StoredCall]:
         direction, beyond = order

@@ -128,10 +128,6 @@ class Dispatcher:
         found = [*(entry.state for entry in self._running), *waiting, *reversed(past)]
         return [state for state in found if ucm in (None, state.task.ucm)]
 
-    def is_idle(self, ucm: str) -> bool:
-        """Whether nothing runs or waits for a UCM."""
-        return not any(entry.task.ucm == ucm for entry in (*self._running, *self._waiting))
-
     def events(self, task_id: str | None = None) -> AsyncIterator[Event]:
         """What tasks tell from now on: of one, until it ends; or of all."""
         known = any(entry.task.id == task_id for entry in (*self._running, *self._waiting))

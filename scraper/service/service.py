@@ -76,12 +76,8 @@ class Service:
         self.leads = self._fleet is None
         self._command = tuple(command)
         self._backfills_wanted = asyncio.Event()
-        self._told: list[Ended] = [self.sessions.ended, lambda _: self.handover.wake()]
+        self._told: tuple[Ended, ...] = (self.sessions.ended, lambda _: self.handover.wake())
         self._aside = Aside()
-
-    def when_ended(self, told: Ended) -> None:
-        """Tell ``told`` of every task that ends, in the event loop; it returns at once."""
-        self._told.append(told)
 
     def go_on_with_backfills(self) -> None:
         """Somebody started or resumed a backfill: look at once."""

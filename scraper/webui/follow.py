@@ -53,11 +53,6 @@ class GrowingDownload(io.RawIOBase):
         self._ended.set()
         self._begun.set()
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether the browser is done with it."""
-        return self._ended.is_set()
-
     def readable(self) -> bool:
         """It is."""
         return True

@@ -149,13 +149,13 @@ def test_the_recordings_beside_one_are_those_of_its_calls(catalog: Catalog) -> N
     assert catalog.files_beside("office", "d.wav") == []
 
 
-def test_counts_tell_the_answered_calls_that_name_no_recording(catalog: Catalog) -> None:
+def test_answered_calls_that_name_no_recording_are_found(catalog: Catalog) -> None:
     legs = [
         leg(), leg(AcctId="8", recordfiles="", session="b"), leg(AcctId="9", recordfiles="", billsec="0", disposition="NO ANSWER"),
         leg(AcctId="10", recordfiles="", disposition="已接听", session="c"), leg(AcctId="11", recordfiles=""),
     ]  # fmt: skip
     catalog.upsert_calls("office", calls_of(*legs), "api")
-    assert catalog.call_counts("office") == CallCounts(calls=5, answered=4, answered_without_files=3, files=1)
+    assert catalog.call_counts("office") == CallCounts(calls=5, answered=4, files=1)
     assert [stored.acct_id for stored in catalog.calls_without_files("office")] == ["8", "10"]  # of 11's call another leg names one
 
 

@@ -241,7 +241,7 @@ async def test_process_that_cannot_be_started_is_a_failure_and_nothing_else():
     state = house.ask()
     await settled()
     assert (state.stage, state.exit_code) == (Stage.ENDED, 1)
-    assert house.dispatch.is_idle("a")
+    assert house.dispatch.states("a") == [state]
 
 
 @in_loop
