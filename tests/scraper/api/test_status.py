@@ -25,7 +25,8 @@ def test_waits_of_the_guide(status, seconds):
 def test_each_documented_status_asks_for_one_thing_at_most():
     for status in ApiStatus:
         flags = (
-            status.wait_seconds, status.session_ended, status.gone, status.no_permission, status.refused, status.locked, status.not_understood,
+            status.wait_seconds, status.session_ended, status.gone, status.no_permission,
+            status.refused, status.locked, status.not_understood,
         )  # fmt: skip
         assert sum(map(bool, flags)) <= 1
     assert {s for s in ApiStatus if s.gone} == {-16, -25}
