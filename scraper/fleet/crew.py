@@ -19,7 +19,7 @@ from procrastinate.worker import Worker
 
 from scraper import clock
 from scraper.clock import utcnow
-from scraper.errors import CatalogUnreachable, ExitCode
+from scraper.errors import ExitCode, StorageError
 from scraper.fleet.queue import BACKFILL, JOBS, Queue
 from scraper.service.dispatcher import Dispatcher, Work
 from scraper.service.duties import without_end
@@ -203,7 +203,7 @@ class Crew:
                 await asyncio.sleep(_TELL_SECONDS)
                 if news := _newest(untold):
                     untold.clear()
-                    with suppress(CatalogUnreachable):
+                    with suppress(StorageError):
                         await self._queue.tell(news)
         finally:
             listening.cancel()
@@ -214,7 +214,7 @@ class Crew:
         while True:
             await asyncio.sleep(self._lease / 3)
             worker_id = self._worker.worker_id if self._worker else None
-            with suppress(CatalogUnreachable, exceptions.ConnectorException):
+            with suppress(StorageError, exceptions.ConnectorException):
                 clock.follow(await self._queue.seconds_behind())
                 lost = await self._queue.numbers_of(worker_id) - self.numbers if worker_id is not None else set()
                 await self._queue.put_back(self._lease, lost & suspects)

@@ -14,7 +14,7 @@ from typing import Any
 from loguru import logger
 
 from scraper.catalog import Catalog
-from scraper.errors import CatalogUnreachable, ExitCode, StorageError
+from scraper.errors import ExitCode, StorageError
 from scraper.fleet.queue import Queue, Queued
 from scraper.service.dispatcher import Dispatcher
 from scraper.service.listeners import Listeners, take
@@ -208,7 +208,7 @@ class FleetDispatch:
         while True:
             try:
                 await self._queue.hear(self._take, self._look.set)
-            except CatalogUnreachable:
+            except StorageError:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     def _take(self, told: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from importlib import resources
 from importlib.util import find_spec
 
 from scraper.catalog import Catalog
-from scraper.errors import ConfigError
+from scraper.errors import CatalogTooNew, ConfigError
 from scraper.fleet.hold import check_fleet
 from scraper.settings import Settings
 from scraper.store import open_store
@@ -25,7 +25,8 @@ def check_installed() -> None:
 def join(settings: Settings, catalog: Catalog) -> None:
     """Make this machine one of the fleet's; the first makes what they share.
 
-    Raises :class:`ConfigError` where the database belongs to another fleet, or this is no fleet, and what opening the store raises.
+    Raises :class:`ConfigError` where the database belongs to another fleet, or this is no fleet, :class:`CatalogTooNew` where its queue is
+    a newer version's, and what opening the store raises.
     """
     if settings.fleet.name is None:
         raise ConfigError("This configuration has no fleet.", remedy="Set fleet.name; one machine alone needs none: `serve` does the jobs.")
@@ -44,14 +45,17 @@ def _make_tables(settings: Settings, catalog: Catalog) -> None:
     from scraper.fleet.queue import conninfo
 
     changes = sorted(one.name for one in resources.files("procrastinate.sql.migrations").iterdir() if one.name.endswith(".sql"))
-    with psycopg.connect(conninfo(settings.catalog.url)) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_JOINING])
+    # Each change is a transaction of its own: what it adds to a type can be used only after that.
+    with psycopg.connect(conninfo(settings.catalog.url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_JOINING])
         known = catalog.get_meta(_TABLES)
         if connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() == (None,):  # also where the catalog was copied here
             connection.execute(SchemaManager.get_schema())
-        elif known in changes:
+        elif known is not None:
+            if known not in changes:
+                raise CatalogTooNew("A newer version of this program has made the queue's tables.", revision=known)
             for name in changes[changes.index(known) + 1 :]:
                 connection.execute((resources.files("procrastinate.sql.migrations") / name).read_bytes())
-        connection.commit()
+                catalog.set_meta(_TABLES, name)
         if known != changes[-1]:
             catalog.set_meta(_TABLES, changes[-1])

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,9 +20,10 @@ from procrastinate import App, PsycopgConnector, exceptions
 from procrastinate.jobs import Status
 from psycopg.rows import dict_row
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
+from scraper.catalog.postgresql import ours
 from scraper.clock import utcnow
-from scraper.errors import CatalogUnreachable
 from scraper.service.task import Kind, Task
 
 #: The name of procrastinate's task, and its queues: slices of backfills may take hours, and must not take every place.
@@ -122,16 +123,14 @@ class Queue:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connected to the database while the block runs. Raises :class:`CatalogUnreachable`."""
-        try:
+        """Connected to the database while the block runs. Raises as :meth:`all`, also for what the block meets there."""
+        with _translated():
             await (await self._connect()).close()  # else the pool would try for half a minute
             await self.app.open_async()
-        except (psycopg.Error, exceptions.ConnectorException) as error:
-            raise CatalogUnreachable from error
-        try:
-            yield
-        finally:
-            await self.app.close_async()
+            try:
+                yield
+            finally:
+                await self.app.close_async()
 
     async def ask(self, task: Task) -> str:
         """Put a task into the queue, unless one that waits covers it; the id of the one that will be done. Raises as :meth:`all`."""
@@ -153,7 +152,7 @@ class Queue:
         return task.id
 
     async def all(self) -> list[Queued]:
-        """What waits and what runs. Raises :class:`CatalogUnreachable`."""
+        """What waits and what runs. Raises what the catalog would: :class:`~scraper.errors.StorageError`."""
         with _translated():
             async with self.connector.pool.connection() as connection:
                 return await self._read(connection, None)
@@ -244,15 +243,18 @@ def _queued(row: Mapping[str, Any]) -> Queued:
     return Queued(row["id"], task, row["running"], row["stopping"], row["asked_at"], row["started_at"] if row["running"] else None)
 
 
-class _translated:
-    """The driver's errors as ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, psycopg.Error | exceptions.ConnectorException) and is_gone(error):
-            raise CatalogUnreachable from error
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors as the catalog's."""
+    try:
+        yield
+    except (psycopg.Error, exceptions.ConnectorException) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if not isinstance(cause, psycopg.Error):
+            raise
+        found = DBAPIError.instance(None, None, cause, psycopg.Error)
+        assert isinstance(found, DBAPIError)
+        raise ours(found) from error
 
 
 def _packed(events: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -17,7 +17,7 @@ from procrastinate import JobContext, exceptions
 from scraper import clock
 from scraper.catalog import Catalog
 from scraper.disk import make_folder, writing
-from scraper.errors import Busy, CatalogUnreachable
+from scraper.errors import Busy, StorageError
 from scraper.fleet.crew import Again, Crew
 from scraper.fleet.joining import join
 from scraper.fleet.queue import JOB, Queue
@@ -93,11 +93,11 @@ async def _keep_working(queue: Queue, crew: Crew) -> None:
             async with queue.opened():
                 rest = _FIRST_REST
                 await crew.work()
-        except (CatalogUnreachable, exceptions.ProcrastinateException) as error:
+        except (StorageError, exceptions.ProcrastinateException) as error:
             if crew.leaving.is_set():
                 logger.bind(action="queue-lost").warning("The queue could not be told of the leave; others take over what is left")
                 return
-            told = error.message if isinstance(error, CatalogUnreachable) else type(error).__name__
+            told = error.message if isinstance(error, StorageError) else type(error).__name__
             logger.bind(action="queue-lost").warning("The queue can't be worked on ({}); trying again in {:.0f} s", told, rest)
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):

@@ -44,6 +44,17 @@ def ask(fleet: Fleet, *ucms: str) -> list[Task]:
     return tasks
 
 
+def waiting(fleet: Fleet) -> list[str]:
+    """The UCMs whose jobs are in the queue."""
+
+    async def look() -> list[str]:
+        queue = Queue(fleet.url)
+        async with queue.opened():
+            return [one.task.ucm for one in await queue.all()]
+
+    return asyncio.run(look())
+
+
 def runs(fleet: Fleet) -> dict[str, tuple[str, str]]:
     with fleet.catalog() as catalog:
         return {run.id: (run.ucm, run.status) for run in catalog.last_runs()}
@@ -179,6 +190,17 @@ def test_a_worker_that_can_not_join_says_why(fleet: Fleet, changes: dict[str, An
     call = [sys.executable, "-m", "scraper", "--config", str(fleet.config), "worker"]
     ended = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == code and words in ended.stderr, ended.stderr
+
+
+@pytest.mark.fault("fleet", "a job of a UCM that is configured no more", "it is refused for good; others go on")
+def test_a_job_of_a_ucm_that_is_configured_no_more_is_refused_for_good(fleet: Fleet) -> None:
+    worker = fleet.worker(1)
+    _, after = ask(fleet, "removed", "one")
+    all_end(fleet, after)
+    worker.waits_for("no UCM called 'removed'")
+    until(lambda: waiting(fleet) == [], lambda: f"it waits on: {waiting(fleet)}")
+    assert list(runs(fleet)) == [after.id]
+    worker.leaves()
 
 
 @pytest.mark.browser

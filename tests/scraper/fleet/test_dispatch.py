@@ -11,7 +11,7 @@ import pytest
 from procrastinate.jobs import Status as Ends
 
 from scraper.catalog import Catalog
-from scraper.errors import CatalogUnreachable, ExitCode
+from scraper.errors import CatalogUnreachable, ExitCode, StoreUnwritable
 from scraper.fleet import dispatch as dispatch_module
 from scraper.fleet.dispatch import FleetDispatch
 from scraper.fleet.queue import BACKFILL, JOB, JOBS, Queue
@@ -179,12 +179,15 @@ def test_jobs_of_a_ucm_that_is_configured_no_more_are_dropped_by_the_one_who_lea
     serve(story)
 
 
-def test_nothing_is_lost_that_is_asked_for_while_the_database_is_gone(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [CatalogUnreachable, StoreUnwritable])
+def test_nothing_is_lost_that_is_asked_for_while_the_database_refuses(
+    serve: Any, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def story(house: House) -> None:
         queue, asked = house.dispatch._queue, house.dispatch._queue.ask
 
         async def gone(task: Task) -> str:
-            raise CatalogUnreachable
+            raise error
 
         monkeypatch.setattr(queue, "ask", gone)
         state = house.dispatch.ask(run())

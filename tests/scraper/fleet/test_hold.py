@@ -93,10 +93,11 @@ def test_a_job_that_hangs_while_the_database_is_out_of_reach_is_ended_before_ano
         process.communicate()
 
 
-@pytest.mark.fault("fleet", "a machine's clock is an hour ahead", "the database's clock counts", promise="apart")
-def test_the_databases_clock_counts_where_a_machines_is_an_hour_ahead(settings: Settings, catalog: Catalog) -> None:
+@pytest.mark.fault("fleet", "a machine's clock is an hour {off}", "the database's clock counts", promise="apart")
+@pytest.mark.parametrize(("off", "hours"), [("ahead", 1), ("behind", -1)])
+def test_the_databases_clock_counts_where_a_machines_is_an_hour_off(settings: Settings, catalog: Catalog, off: str, hours: int) -> None:
     true = datetime.now(UTC)
-    with time_machine.travel(true + timedelta(hours=1), tick=True), held(settings, catalog, "one") as own:
+    with time_machine.travel(true + timedelta(hours=hours), tick=True), held(settings, catalog, "one") as own:
         assert abs(utcnow() - true) < timedelta(minutes=2)
         own.start_run("b" * 32, "one", Trigger.MANUAL, Window(), utcnow())
         with pytest.raises(Busy), held(settings.model_copy(update={"data_dir": settings.data_dir / "other"}), catalog, "one"):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from procrastinate.jobs import Status
 
-from scraper.errors import CatalogUnreachable
+from scraper.errors import CatalogUnreachable, StoreUnwritable
 from scraper.fleet.queue import BACKFILL, JOB, JOBS, Queue, conninfo
 from scraper.models import Trigger
 from scraper.service.task import Kind, Task
@@ -166,6 +166,18 @@ def test_a_database_that_is_not_there_is_told_as_such(tmp_path: Any) -> None:
             raise AssertionError
 
     with pytest.raises(CatalogUnreachable):
+        asyncio.run(story())
+
+
+@pytest.mark.fault("fleet", "the database of the queue is read-only", "it is told as such", exit_code=8, promise="silence")
+def test_a_database_that_is_read_only_is_told_as_such(database: str) -> None:
+    async def story() -> None:
+        queue = Queue(f"{database}&options=-cdefault_transaction_read_only%3Don")
+        async with queue.opened():
+            assert await queue.all() == []
+            await queue.ask(run())
+
+    with pytest.raises(StoreUnwritable, match="read-only"):
         asyncio.run(story())
 
 
