@@ -22,6 +22,7 @@ from .cgi_calls import Calls
 from .cgi_files import Files
 from .delivery import client_address, hang
 from .state import State
+from .writes import whole_body, writes_in
 
 WEB = Path(__file__).parent / "web"
 _HANGS: dict[str, str | tuple[str, ...]] = {"all": "/", "cgi": "/cgi", "api": ("/api", "/cdrapi", "/recapi")}
@@ -29,7 +30,7 @@ mimetypes.add_type("text/javascript", ".js")
 
 
 class Gate:
-    """What stands before every route: a PBX that is slow, or down, or takes the connection and never answers."""
+    """What stands before every route: it counts what would change something; the PBX may be slow, or down, or never answer."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self.app, self.state = app, state
@@ -38,6 +39,9 @@ class Gate:
         path = scope.get("path", "")
         if path.startswith("/sim/"):
             return await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            body, receive = await whole_body(receive)
+            self.state.deletes += writes_in(f"{path}?{scope['query_string'].decode('latin-1')}&{body.decode('latin-1')}")
         hanging = self.state.faults.get("hang")
         if hanging and path.startswith(_HANGS.get(hanging, "never")):
             return await hang(receive)
@@ -65,6 +69,7 @@ def page_settings(state: State) -> dict[str, Any]:
         "pack_mode": config.pack_mode,
         "login_extra": faults.get("login_extra"),
         "today": state.now().strftime("%Y-%m-%d"),
+        "mischief": faults.get("ui_mischief"),
     }
 
 

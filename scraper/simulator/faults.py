@@ -89,6 +89,8 @@ CATALOGUE = {
         Fault("language", "en|de|zh", "the language of the web UI", _one_of("en", "de", "zh")),
         Fault("labels", "new|old", "the buttons' labels, as newer or older firmware has them", _one_of("new", "old")),
         Fault("overlay", "", "banner, toast and an Apply Changes button lie over the page", _flag),
+        Fault("ui_mischief", "SEED", "each page plays tricks: buttons renamed, swapped, covered, doubled, moved; modals in the way; clicks"
+              " and timers that delete in disguise", lambda text: int(text or 0)),
         Fault("delete_moved", "", "the delete buttons and the download buttons have changed places", _flag),
         Fault("no_modal", "", "Download All shows no modal, only a toast", _flag),
         # listing and packing

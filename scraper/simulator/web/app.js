@@ -2,12 +2,14 @@
 
 import { spin } from "./antd.js";
 import { cdrPage } from "./cdr.js";
+import { config } from "./config.js";
 import { emptyPage, dashboardPage } from "./dashboard.js";
 import { clearPortals, h } from "./dom.js";
 import { message } from "./feedback.js";
 import { text } from "./labels.js";
 import { layout } from "./layout.js";
 import { loginPage } from "./login.js";
+import { makeMischief } from "./mischief.js";
 import { recordingsPage } from "./recordings.js";
 import { navigate, start } from "./router.js";
 import { forget, isSignedIn, startPolling, userName, whenEnded } from "./session.js";
@@ -48,6 +50,7 @@ whenEnded(() => {
 });
 
 async function boot() {
+  if (config.mischief !== null) makeMischief(config.mischief);
   root.replaceChildren(h("div.app-loading", {}, spin({ large: true })));
   if (!(await isSignedIn())) forget();
   start(render);
