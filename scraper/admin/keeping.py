@@ -17,7 +17,7 @@ from scraper.catalog import Hold
 from scraper.errors import ConfigError
 from scraper.keeping.criteria import criteria
 from scraper.keeping.holds import add_hold, lift_hold
-from scraper.keeping.retention import due, place_of, rule_of
+from scraper.keeping.retention import due, is_too_much, place_of, rule_of
 from scraper.models import Window
 from scraper.service.service import Service
 from scraper.settings.keeping import Retention
@@ -48,7 +48,7 @@ class Rule(BaseModel):
 class Outlook(BaseModel):
     """What the rule would let go of now. ``size`` in bytes; ``on_hold``: as old, and kept by a hold; ``share``: of the stored files.
 
-    ``files_kept``: stored files that stay.
+    ``files_kept``: stored files that stay; ``stops``: it is more than may go at once, so that nothing goes without ``--force``.
     """
 
     ucm: str
@@ -62,6 +62,7 @@ class Outlook(BaseModel):
     on_hold: int
     files_kept: int
     share: float
+    stops: bool
 
 
 class HoldItem(BaseModel):
@@ -209,6 +210,7 @@ def _outlook(service: Service, ucm: str) -> Outlook:
         on_hold=found.held,
         files_kept=found.kept,
         share=found.share,
+        stops=is_too_much(found, rule),
     )
 
 

@@ -91,9 +91,14 @@ def due(place: Place, rule: Retention, now: datetime) -> Due:
     return found
 
 
+def is_too_much(found: Due, rule: Retention) -> bool:
+    """Whether a larger share of the archive would go at once than the rule allows."""
+    return found.chosen.files > _FEW and found.share > rule.most_share
+
+
 def check_safe(found: Due, rule: Retention, ucm: str) -> None:
     """Raise :class:`SafetyStop` where a larger share of the archive would go at once than the rule allows."""
-    if found.chosen.files > _FEW and found.share > rule.most_share:
+    if is_too_much(found, rule):
         raise SafetyStop(
             f"Retention would let go of {found.share:.0%} of {ucm}'s {found.chosen.files + found.kept:,} stored recordings at once.",
             remedy="Look at `ucm-scraper retention`; if that is meant, `ucm-scraper retention --apply --force` does it.",

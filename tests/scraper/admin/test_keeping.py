@@ -42,7 +42,7 @@ def json(admin: Any, path: str) -> Any:
 def test_page_shows_what_would_go_of_the_ucm_asked_for_and_names_none(admin):
     assert "Would go now" not in admin.client.get("/keeping").text
     page = admin.client.get("/keeping?ucm=office").text
-    assert "1 recording" in page and "2014-05-13" in page and "--ucm office --apply" in page
+    assert "<dt>Would go now</dt><dd>1</dd>" in page and "2014-05-13" in page and "--ucm office --apply" in page
     assert OLD not in page and "5555550100" not in page
     assert "Nothing is too old." in admin.client.get("/keeping?ucm=branch").text
     assert len(list(admin.catalog.recordings())) == 2
@@ -50,8 +50,17 @@ def test_page_shows_what_would_go_of_the_ucm_asked_for_and_names_none(admin):
 
 def test_json_tells_what_would_go(admin):
     found = json(admin, "outlook?ucm=office")
-    counts = {name: found[name] for name in ("recordings", "files", "size", "call_records", "on_hold", "files_kept", "share")}
-    assert counts == {"recordings": 1, "files": 1, "size": 100, "call_records": 0, "on_hold": 0, "files_kept": 1, "share": 0.5}
+    counts = {name: found[name] for name in ("recordings", "files", "size", "call_records", "on_hold", "files_kept", "share", "stops")}
+    assert counts == {
+        "recordings": 1,
+        "files": 1,
+        "size": 100,
+        "call_records": 0,
+        "on_hold": 0,
+        "files_kept": 1,
+        "share": 0.5,
+        "stops": False,
+    }
     assert (found["oldest"], found["rule"]["keep_days"], found["rule"]["apply"]) == ("2014-05-13", 3650, False)
 
 
