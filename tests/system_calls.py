@@ -25,7 +25,8 @@ _RESULT = re.compile(rb"= (-?\d+)[^=]*$")
 class Call:
     """A call that succeeded. It happened between the lines ``begun`` and ``ended`` of the trace.
 
-    ``paths``: the file of its handle, or those that it names. ``data``: what it wrote.
+    ``name``: ``link`` stands for ``linkat`` as well, and so on. ``paths``: the file of its handle, or those that it names. ``data``: what
+    it wrote.
     """
 
     name: str
@@ -61,12 +62,12 @@ def _calls(lines: Sequence[bytes]) -> Iterator[Call]:
 
 
 def _call(name: str, text: bytes, begun: int, ended: int) -> Call:
-    texts = [_plain(found) for found in _TEXT.findall(text)]
-    if handle := _FILE.match(text) if "at" not in name[-2:] else None:
+    texts, plain = [_plain(found) for found in _TEXT.findall(text)], name.removesuffix("2").removesuffix("at")
+    if plain == name and (handle := _FILE.match(text)):
         return Call(name, (handle[1].decode(),), b"".join(texts), begun, ended)
-    return Call(name, tuple(one.decode() for one in texts), b"", begun, ended)
+    return Call(plain, tuple(one.decode() for one in texts), b"", begun, ended)
 
 
 def _plain(text: bytes) -> bytes:
     """What strace shows in C's notation."""
-    return text.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1")
+    return text.decode("unicode_escape").encode("latin-1")

@@ -39,7 +39,10 @@ class Trace:
 
     def flush(self, path: str | Path, after: Call) -> Call:
         """The first flush of a file or a folder that began after a call had ended."""
-        return next(call for call in self.calls if call.name in _FLUSHES and call.paths == (str(path),) and call.begun > after.ended)
+        flushes = (call for call in self.calls if call.name in _FLUSHES and call.paths == (str(path),) and call.begun > after.ended)
+        found = next(flushes, None)
+        assert found, f"never flushed: {path}"
+        return found
 
     def made(self, folder: Path) -> Call:
         """What made a folder."""
@@ -47,7 +50,7 @@ class Trace:
 
     def commit(self, row: bytes) -> tuple[Call, Call]:
         """What wrote the first page with such a row, and the end of its transaction."""
-        writes = [call for call in self.calls if call.name == "pwrite64" and call.paths == (f"{self.catalog}-wal",)]
+        writes = [call for call in self.calls if call.name in _WRITES and call.paths == (f"{self.catalog}-wal",)]
         at = next(number for number, call in enumerate(writes) if row in call.data)
         ends = (number for number, call in enumerate(writes) if len(call.data) == _HEADER_BYTES and any(call.data[_PAGES_THEN]))
         return writes[at - 1], writes[next(number for number in ends if number >= at - 1) + 1]
