@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scraper import memory
 from scraper.cli.context import Invocation, invocation
 
 if TYPE_CHECKING:
@@ -34,4 +35,5 @@ def serve(call: Invocation) -> None:
     def configured() -> Settings:
         return load(call.config, os.environ, {"log.level": call.level} if call.level else None)
 
+    memory.for_years()
     serve(settings, [sys.executable, "-m", "scraper", *call.options(), "_task"], configured)

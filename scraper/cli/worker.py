@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from scraper import memory
 from scraper.cli.context import Invocation, invocation
 
 
@@ -27,4 +28,5 @@ def worker(call: Invocation, jobs: int | None) -> None:
     check_installed()
     from scraper.fleet.worker import work
 
+    memory.for_years()
     work(settings, [sys.executable, "-m", "scraper", *call.options(), "_task"], jobs)
