@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 UNDATED = "undated"
+#: The PBX must say twice, this far apart, that a recording is gone, before it counts as gone for good.
+GONE_CONFIRMED_AFTER = timedelta(hours=2)
 
 _MONTH = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
 _EPOCH = re.compile(r"^(?:auto|meetme-conf-rec)-.*?(?<!\d)(1\d{9})(?!\d)")

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from scraper.catalog.database import Database
+from scraper.catalog.inventory import day_of
 from scraper.catalog.schema import backfill_slices, backfills, call_files, calls, inventory
 
 
@@ -153,7 +154,7 @@ class BackfillRecords(Database):
         with self.reading() as connection:
             for query in (listed, called):
                 rows = connection.execute(query).all()
-                found = {day: (count, int(size or 0)) for text, count, size in rows if (day := _day(text))}
+                found = {day: (count, int(size or 0)) for text, count, size in rows if (day := day_of(text))}
                 if found:
                     return found
         return {}
@@ -166,13 +167,6 @@ class BackfillRecords(Database):
 def _by_day(when: ColumnElement[str], size: ColumnElement[int]) -> Select[Any]:
     day = func.substr(when, 1, 10)
     return select(day, func.count(), func.sum(size)).group_by(day)
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None
 
 
 def _insert_slices(connection: Connection, backfill_id: str, slices: Iterable[tuple[date, date]], attempts: int) -> None:

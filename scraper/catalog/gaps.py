@@ -13,10 +13,7 @@ from scraper.catalog.database import Database, now
 from scraper.catalog.recordings import identity_columns, identity_of
 from scraper.catalog.schema import gaps
 from scraper.clock import utcnow
-from scraper.models import Gap, GapReason, Identity, utc
-
-#: The PBX must say twice, this far apart, that a recording is gone, before it counts as gone for good.
-GONE_CONFIRMED_AFTER = timedelta(hours=2)
+from scraper.models import GONE_CONFIRMED_AFTER, Gap, GapReason, Identity, utc
 
 ClosedAs = Literal["archived", "gone", "withdrawn"]
 

@@ -92,13 +92,14 @@ class Inventory(Database):
         day = func.substr(inventory.c.call_time, 1, 10)
         query = select(day, func.count()).where(_seen(ucm, reading)).group_by(day)
         with self.reading() as connection:
-            return {when: count for text, count in connection.execute(query) if (when := _day(text))}
+            return {when: count for text, count in connection.execute(query) if (when := day_of(text))}
 
 
 _CLASSES = {klass.value: klass for klass in RecordingClass}
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None) -> date | None:
+    """A day as the PBX writes it; None where it is none."""
     try:
         return date.fromisoformat(text or "")
     except ValueError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from scraper.models import GapReason, RecordingClass
 from scraper.reconcile.inventory import Obstacle, Way, Ways
 
-#: Of several obstacles the first of these stands for all: what a person can remove soonest.
-_PRECEDENCE = (
+#: What keeps a recording is the way, not the recording: as soon as the way works, it is due. Of several obstacles the first of these
+#: stands for all: what a person can remove soonest.
+WAY_REASONS = (
     GapReason.PERSON_NEEDED,
     GapReason.SIGN_IN,
     GapReason.NO_PERMISSION,
@@ -25,7 +26,7 @@ _CLASS = {RecordingClass.MONITOR: "ordinary", RecordingClass.QUEUE: "queue", Rec
 
 def most_telling(obstacles: list[Obstacle]) -> Obstacle:
     """The obstacle that stands for several; its detail names the others too."""
-    first = min(obstacles, key=lambda one: _PRECEDENCE.index(one.reason) if one.reason in _PRECEDENCE else len(_PRECEDENCE))
+    first = min(obstacles, key=lambda one: WAY_REASONS.index(one.reason) if one.reason in WAY_REASONS else len(WAY_REASONS))
     details = dict.fromkeys([first.detail, *(one.detail for one in obstacles)])
     return Obstacle(first.reason, "; ".join(details), first.remedy)
 

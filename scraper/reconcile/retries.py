@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from scraper.catalog.gaps import GONE_CONFIRMED_AFTER
-from scraper.models import GapReason
+from scraper.models import GONE_CONFIRMED_AFTER, GapReason
 from scraper.reconcile.inventory import KnownGap
+from scraper.reconcile.reasons import WAY_REASONS
 
-#: What kept the recording was the way, not the recording: as soon as the way works, it is due.
-WAY_REASONS = frozenset(
-    {
-        GapReason.PERSON_NEEDED,
-        GapReason.SIGN_IN,
-        GapReason.NO_PERMISSION,
-        GapReason.API_OFF,
-        GapReason.THROTTLED,
-        GapReason.UNREACHABLE,
-    }
-)
 #: After so many attempts the next one waits; after more of them, as long as after the last named here.
 _DISTANCES = {3: timedelta(hours=1), 4: timedelta(hours=4), 5: timedelta(hours=12), 6: timedelta(days=1)}
 
@@ -30,7 +19,7 @@ def distance(attempts: int) -> timedelta:
 
 def next_due(gap: KnownGap) -> datetime:
     """When it makes sense to ask for it again; the second ``gone`` must come hours after the first."""
-    if gap.closed or gap.reason not in WAY_REASONS | {GapReason.GONE}:
+    if gap.closed or gap.reason not in (*WAY_REASONS, GapReason.GONE):
         return gap.last_seen + distance(gap.attempts)
     if gap.reason is GapReason.GONE:
         return (gap.gone_at or gap.last_seen) + GONE_CONFIRMED_AFTER

@@ -22,7 +22,7 @@ from scraper.catalog.watching import RunLine
 from scraper.errors import ExitCode
 from scraper.fleet.hold import is_worked_on, worked_on
 from scraper.models import GapReason, Status, for_ucm, utc
-from scraper.reconcile.retries import WAY_REASONS
+from scraper.reconcile.reasons import WAY_REASONS
 from scraper.settings import Settings
 
 #: A run that began so much later than now was dated by a clock that was wrong.

@@ -15,8 +15,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scraper.catalog.gaps import GONE_CONFIRMED_AFTER
-from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, time_in_name
+from scraper.models import GONE_CONFIRMED_AFTER, Gap, GapReason, Identity, RecordingClass, Source, time_in_name
 from scraper.reconcile import (
     CalledFile,
     Costs,
