@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
 
@@ -39,9 +39,19 @@ FilePath = Annotated[Path, AfterValidator(checks.from_base)]
 
 
 class Section(BaseModel):
-    """A mapping whose keys are all known."""
+    """A mapping whose keys are all known. What has a key ``NAME_file`` beside its own may stand in that file; several stand one a line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, raw: Any, info: ValidationInfo) -> Any:
+        for name, field in cls.model_fields.items():
+            if f"{name}_file" in cls.model_fields:
+                found = checks.secret_from_file(raw, name, info)
+                several = found is not raw and get_origin(field.annotation) is list
+                raw = {**found, name: found[name].split()} if several else found
+        return raw
 
 
 class User(Section):
@@ -52,11 +62,6 @@ class User(Section):
         default=None, description="Its password. For the web UI it may be left out: a person signs in with `ucm-scraper login`."
     )
     password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "password", info)
 
     @property
     def secret(self) -> str | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from scraper.settings import checks
 from scraper.settings.base import FilePath, Section, nothing_is_empty, one_is_a_list
@@ -17,12 +17,6 @@ class Encryption(Section):
         list[SecretStr], BeforeValidator(one_is_a_list), BeforeValidator(nothing_is_empty), AfterValidator(checks.fernet_keys)
     ] = Field(default=[], description="A key, or several: the first seals, all open, so that a new one can take an old one's place.")
     key_file: FilePath | None = Field(default=None, description="A file that holds them, one a line, instead.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_key(cls, raw: Any, info: ValidationInfo) -> Any:
-        found = checks.secret_from_file(raw, "key", info)
-        return {**found, "key": found["key"].split()} if found is not raw else raw
 
     @property
     def keys(self) -> list[str]:

@@ -53,13 +53,6 @@ class Store(Section):
         default=None, description="S3 only: write the bucket into the path, not before the host's name; null: where endpoint_url is given."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_keys(cls, raw: Any, info: ValidationInfo) -> Any:
-        for key in ("access_key", "secret_key"):
-            raw = checks.secret_from_file(raw, key, info)
-        return raw
-
     @model_validator(mode="after")
     def _needs_both_keys(self, info: ValidationInfo) -> Self:
         if (self.access_key is None) != (self.secret_key is None) and checks.secrets_wanted(info):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
 
@@ -106,11 +106,6 @@ class Admin(Listener):
     )
     token_file: FilePath | None = Field(default=None, description="A file that holds the token, instead.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_token(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "token", info)
-
 
 class Hooks(Listener):
     """The listener for the PBX's CDR Real-time Output (API Configuration there): POST /hooks/cdr/UCM."""
@@ -118,11 +113,6 @@ class Hooks(Listener):
     username: Annotated[str, AfterValidator(checks.not_empty)] | None = Field(default=None, description="What the PBX signs in with.")
     password: Annotated[SecretStr, AfterValidator(checks.not_empty_secret)] | None = Field(default=None, description="Its password.")
     password_file: FilePath | None = Field(default=None, description="A file that holds the password, instead.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_password(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "password", info)
 
     @model_validator(mode="after")
     def _asks_who_knocks(self, info: ValidationInfo) -> Self:
@@ -139,12 +129,6 @@ class Notify(Section):
     )
     urls_file: FilePath | None = Field(default=None, description="A file that holds them, one a line, instead.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_urls(cls, raw: Any, info: ValidationInfo) -> Any:
-        found = checks.secret_from_file(raw, "urls", info)
-        return {**found, "urls": found["urls"].split()} if found is not raw else raw
-
 
 class Ping(Section):
     """A dead-man's switch: somebody who notices when the pings stop (healthchecks.io and its kind)."""
@@ -154,11 +138,6 @@ class Ping(Section):
     )
     url_file: FilePath | None = Field(default=None, description="A file that holds it, instead.")
     timeout_seconds: Seconds = Field(default=10.0, description="How long an answer may take.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_url(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "url", info)
 
 
 class Watch(Section):

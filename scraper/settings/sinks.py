@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
@@ -97,11 +97,6 @@ class Webhook(Remote):
     )
     tell_erased: bool = Field(default=False, description=_TELL_ERASED)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_secrets(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(checks.secret_from_file(raw, "url", info), "secret", info)
-
     @model_validator(mode="after")
     def _is_whole(self, info: ValidationInfo) -> Self:
         _needs(self, ("url", "secret"), info)
@@ -124,11 +119,6 @@ class Sql(Section):
         description="It runs where a recording was erased; :recording_id, :sha256, :why and the like are bound. null: nothing is told.",
     )
     expect_rows: int | None = Field(default=1, ge=0, description="The rows that it must at least concern; null: any number will do.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_url(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "url", info)
 
     @model_validator(mode="after")
     def _is_whole(self, info: ValidationInfo) -> Self:
@@ -164,11 +154,6 @@ class Transcription(Remote):
     )
     daily_count: int | None = Field(default=None, ge=1, description="The most a day, in recordings.")
     summary: Summary | None = Field(default=None, description="A summary as well.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_key(cls, raw: Any, info: ValidationInfo) -> Any:
-        return checks.secret_from_file(raw, "api_key", info)
 
     @model_validator(mode="after")
     def _is_encrypted(self, info: ValidationInfo) -> Self:
