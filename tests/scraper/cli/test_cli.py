@@ -6,22 +6,22 @@ import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
-from scraper import log
 from scraper.cli.app import cli
 from scraper.cli.context import Invocation
 from scraper.errors import Busy, NetworkError, ScraperError
 from scraper.job import job
 from scraper.lock import job_lock
 from scraper.models import Report, Trigger
+
+from .conftest import Call
 
 CONFIG = """
 data_dir: ./data
@@ -31,30 +31,6 @@ ucms:
   one: {url: "https://pbx.example.com", web: {username: backup, password: hunter2-never-shown}}
   two: {url: "https://pbx.example.com", web: {username: backup, password: hunter2-never-shown}}
 """
-
-Call = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _log_ends() -> Iterator[None]:
-    yield
-    log.logger.remove()
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("UCM_IP", "UCM_USERNAME", "UCM_PASSWORD", "UCM_SCRAPER_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-
-    def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert "hunter2" not in result.output
-        return result
-
-    return invoke
 
 
 @pytest.fixture

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from scraper.catalog import Catalog, Recording
-from scraper.cli.app import cli
 from scraper.errors import ConfigError
 from scraper.handover.known import known_sinks
 from scraper.models import Identity, RecordingClass, Source
 from scraper.settings import load
 
+from .conftest import Call
+
 SECRET = "a-secret-for-tests-0123"
 HOOK = {"webhook": {"url": "http://127.0.0.1:9/hook?key=hidden-key", "secret": SECRET}}
-Call = Callable[..., Result]
 
 
 def config(tmp_path: Path, sinks: Any) -> Path:
@@ -31,14 +30,13 @@ def config(tmp_path: Path, sinks: Any) -> Path:
     return path
 
 
-@pytest.fixture
-def call(tmp_path: Path) -> Call:
-    path = config(tmp_path, {"crm": HOOK})
-    return lambda *words: CliRunner().invoke(cli, ["--config", str(path), *words])
+@pytest.fixture(autouse=True)
+def _config(tmp_path: Path) -> None:
+    config(tmp_path, {"crm": HOOK})
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, call: Call) -> Iterator[Catalog]:
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """One with a recording, whose delivery is queued."""
     settings = load(tmp_path / "config.yaml", {})
     with Catalog.open(settings.catalog.url) as opened:
@@ -63,8 +61,9 @@ def test_deliver_tells_what_is_left_and_ends_in_3(call: Call, catalog: Catalog) 
     assert catalog.deliveries()[0].detail == "It can't be reached." and "hidden-key" not in done.output
 
 
-def test_deliver_without_sinks_says_where_they_belong(tmp_path: Path) -> None:
-    done = CliRunner().invoke(cli, ["--config", str(config(tmp_path, {})), "deliver"])
+def test_deliver_without_sinks_says_where_they_belong(call: Call, tmp_path: Path) -> None:
+    config(tmp_path, {})
+    done = call("deliver")
     assert done.exit_code == 2 and "no sinks" in done.stderr
 
 

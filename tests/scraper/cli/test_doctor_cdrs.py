@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
-from scraper import doctor, log
+from scraper import doctor
 from scraper.catalog import Catalog
 from scraper.catalog.recordings import Recording
 from scraper.cdr import parse_groups
@@ -21,35 +19,20 @@ from scraper.errors import ApiOff, PinMismatch
 from scraper.models import Identity, RecordingClass, Source
 from scraper.simulator import Simulator
 
+from .conftest import Call
+
 ZONE = ZoneInfo("America/Chicago")
 KEYS = [
     "ucm", "start", "start_utc", "answer_utc", "end_utc", "from", "to", "answered_by", "caller_name", "status", "talk_seconds",
     "duration_seconds", "action_type", "session", "acct_id", "uniqueid", "source", "files",
 ]  # fmt: skip
 
-Call = Callable[..., Result]
-
 
 @pytest.fixture(autouse=True)
-def _log_ends() -> Iterator[None]:
-    yield
-    log.logger.remove()
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    monkeypatch.chdir(tmp_path)
+def _config(tmp_path: Path) -> None:
     account = "{username: backup, password: hunter2-never-shown}"
     ucms = "".join(f'  {name}: {{url: "https://pbx.example.com", web: {account}}}\n' for name in ("one", "two"))
     (tmp_path / "config.yaml").write_text(f"data_dir: ./data\nucms:\n{ucms}")
-
-    def invoke(*words: str, **environment: str) -> Result:
-        result = CliRunner().invoke(cli, words, env=environment)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert "hunter2" not in result.output
-        return result
-
-    return invoke
 
 
 def leg(number: int, **changes: str) -> dict[str, str]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from converters.compress import Decompressed
-from scraper import log
 from scraper.catalog import Catalog
-from scraper.cli.app import cli
 from scraper.lock import job_lock
 from scraper.proof.chain import check
 from scraper.store import LocalStore
+
+from .conftest import Call
 
 CONFIG = """
 data_dir: ./data
@@ -25,21 +23,11 @@ store: {{min_free_mb: 0, format: {format}}}
 ucms:
   one: {{url: "https://pbx.example.com", web: {{username: backup, password: "${{NOT_SET}}"}}}}
 """
-Call = Callable[..., Result]
 
 
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _config(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG.format(format="flac"))
-
-    def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    yield invoke
-    log.logger.remove()
 
 
 def ingest(call: Call, make: Any, tmp_path: Path, count: int = 2) -> None:

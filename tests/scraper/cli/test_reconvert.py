@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from converters.interface import BytesSource
-from scraper import log
 from scraper.calibration.calibration import Calibration
 from scraper.catalog import Catalog
-from scraper.cli.app import cli
 from scraper.ingest.quarantine import Quarantine
 from scraper.lock import job_lock
 from scraper.models import Identity, RecordingClass
 from scraper.store import LocalStore
+
+from .conftest import Call
 
 UCM = "head-office"
 CONFIG = """
@@ -29,24 +27,15 @@ ucms:
 """
 HEADER = b"GSFF\x02\x00\x40\x1f" + bytes(range(0xA0, 0xA8))
 
-Call = Callable[..., Result]
 
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any) -> Iterator[Call]:
-    """Runs a command in a folder with a configuration, and an archive of three recordings with sixteen bytes of header."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _config(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(cli, arguments)
-
-    yield invoke
-    log.logger.remove()
 
 
 @pytest.fixture
 def archive(call: Call, tmp_path: Path, make: Any) -> Path:
+    """Three recordings with sixteen bytes of header."""
     members = [make.member(f"{make.MONTH}/{make.name(number)}", HEADER + make.samples(number, 1.0)) for number in range(3)]
     (tmp_path / "all.tgz").write_bytes(make.tgz(members))
     assert call("ingest", "all.tgz", "--ucm", UCM).exit_code == 0
