@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 import yaml
 
 from scraper.catalog import Catalog
@@ -47,6 +49,17 @@ def test_an_error_nobody_foresaw_stands_in_the_report_and_in_the_catalog_alike(
     assert "hunter2" not in str(report)
     (kept,) = runs_of(tmp_path)
     assert kept | {"seconds": None} == report | {"seconds": None}
+
+
+def test_a_clock_that_is_set_meanwhile_does_not_change_how_long_a_job_took(
+    ingest: Callable[[], Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in = Desk.take_in
+    with time_machine.travel(datetime(2026, 2, 6, tzinfo=UTC), tick=True) as clock:
+        monkeypatch.setattr(Desk, "take_in", lambda *given, **named: (clock.shift(3600), take_in(*given, **named))[1])
+        ingest()
+    (kept,) = runs_of(tmp_path)
+    assert kept["seconds"]["total"] < 600
 
 
 def counts_and_gaps(report: Report) -> tuple[int | None, int, int, int, int, int]:
