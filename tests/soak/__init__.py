@@ -1,0 +1,1 @@
+"""A month of `serve` in minutes: its clock, its service, what happens, and what is measured."""
