@@ -11,19 +11,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
-from playwright.async_api import Browser, Playwright, async_playwright
-from playwright.async_api import Error as PlaywrightError
-from playwright.sync_api import Playwright as SyncPlaywright
-from playwright.sync_api import sync_playwright
 
 from scraper.bandwidth import Bandwidth
 from scraper.errors import BrowserFailed, BrowserMissing
 from scraper.tls import Certificate
+from scraper.webui import raised
 from scraper.webui.guard import CAPTCHA_HOSTS
 from scraper.webui.relay import relay
 from scraper.webui.watchdog import Rhythm, Watchdog, watched
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+    from playwright.sync_api import Playwright as SyncPlaywright
 
 #: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
 MINIMUM_VERSION = 112
@@ -35,6 +37,8 @@ _SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google
 #: Chromium without its window: it starts in a third of the time and of the processor's work.
 _SHELL_NAME = "chromium-headless-shell"
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic")
+#: Every frame stays in its page's process: in a process of its own a sandboxed frame runs before the guard has come to it.
+_ONE_PROCESS = "--disable-site-isolation-trials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ def ensure_browser() -> None:
 
     Raises :class:`BrowserMissing` where it can't be installed.
     """
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         try:
             find_browser(playwright, None)
@@ -118,12 +124,15 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start, stops answering, or what Playwright
     raises inside the block).
     """
+    from playwright.async_api import async_playwright  # only now: see `raised`
+
     async with async_playwright() as playwright, _slowed(options) as slowed:
         executable = find_browser(playwright, options.executable, headless=options.headless)
         if executable == find_system_browser(headless=options.headless):
             logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
         args = [
             *_QUIET,
+            _ONE_PROCESS,
             *([_only(options.host, *(["127.0.0.1"] if slowed else []))] if options.host else []),
             *slowed,
             *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
@@ -140,7 +149,7 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
 
 
 async def _close(browser: Browser, watchdog: Watchdog) -> None:
-    with suppress(PlaywrightError):
+    with suppress(raised.PlaywrightError):
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await browser.close()
@@ -169,7 +178,7 @@ def as_browser_failure() -> Iterator[None]:
     """What Playwright raises inside the block becomes :class:`BrowserFailed`."""
     try:
         yield
-    except PlaywrightError as error:
+    except raised.PlaywrightError as error:
         raise BrowserFailed(f"The browser failed: {_first_line(error.message or '')}") from error
 
 
@@ -188,7 +197,7 @@ async def _start(playwright: Playwright, executable: Path, args: list[str], opti
                 handle_sigterm=False,
                 handle_sighup=False,
             )
-        except PlaywrightError as error:
+        except raised.PlaywrightError as error:
             if sandbox and "sandbox" in error.message.lower():
                 logger.bind(action="browser-sandbox").warning("Chromium's sandbox can't start here; going on without it")
                 continue

@@ -10,15 +10,15 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
-from playwright.async_api import TimeoutError as PlaywrightTimeout
+from typing import TYPE_CHECKING
 
 from scraper.errors import PageNotAsExpected
 from scraper.models import Window
-from scraper.webui import dom
+from scraper.webui import dom, raised
 from scraper.webui.wire import Answer
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 _STEP_MS = 2_000
 #: A page that lists anew, because its old dates were cleared, may draw its filter anew in the middle of it.
@@ -119,7 +119,7 @@ async def has_range(page: Page, seconds: float = 0.0) -> bool:
         return bool(await page.evaluate(_TWO))
     try:
         await page.wait_for_function(_TWO, timeout=seconds * 1000)
-    except PlaywrightTimeout:
+    except raised.PlaywrightTimeout:
         return False
     return True
 
@@ -165,7 +165,7 @@ async def _pick_range(page: Page, bounds: Bounds) -> bool:
 
     Typing the first day turns the left side to its month; the right side begins with the month after. Whether both are shown then.
     """
-    with suppress(PlaywrightTimeout):
+    with suppress(raised.PlaywrightTimeout):
         await page.wait_for_function(_CLEARED, timeout=_STEP_MS)  # with an old end the first day would make a range at once
     await _type(page, 0, bounds.days[0], last=False)
     months = 12 * (bounds.last.year - bounds.first.year) + bounds.last.month - bounds.first.month
@@ -175,7 +175,7 @@ async def _pick_range(page: Page, bounds: Bounds) -> bool:
         await page.evaluate(_PICK_LATER, unit)
     if not await page.evaluate(_PICK_DAY, {"side": side, "day": str(bounds.last.day)}):
         return False
-    with suppress(PlaywrightTimeout):
+    with suppress(raised.PlaywrightTimeout):
         await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
     return await _is_shown(page, bounds)
 
@@ -191,15 +191,15 @@ async def _type(page: Page, index: int, text: str, *, last: bool) -> None:
         found = (await page.wait_for_function(_TYPED, arg={"index": index}, timeout=_STEP_MS)).as_element()
         assert found is not None
         await found.fill(text, timeout=_STEP_MS)
-        with suppress(PlaywrightError):  # antd 3's range closes as soon as it is whole, and the input goes with it
+        with suppress(raised.PlaywrightError):  # antd 3's range closes as soon as it is whole, and the input goes with it
             await found.press("Enter", timeout=_STEP_MS)
         if last:
             await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
-    except PlaywrightError:
+    except raised.PlaywrightError:
         return  # it can't be typed into, or closed meanwhile: what the inputs show tells
 
 
 async def _dismiss(page: Page) -> None:
     """Close a calendar that is still open, as a click beside it does."""
-    with suppress(PlaywrightTimeout):
+    with suppress(raised.PlaywrightTimeout):
         await page.wait_for_function(_DISMISSED, timeout=_STEP_MS)

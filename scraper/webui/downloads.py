@@ -12,20 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
-from playwright.async_api import BrowserContext, Download, Page
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from scraper.errors import BrowserFailed, DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
-from scraper.webui import dom
+from scraper.webui import dom, raised
 from scraper.webui.browser import CLOSING_SECONDS
 from scraper.webui.follow import GrowingDownload, guids
 from scraper.webui.guard import Guard
 from scraper.webui.wire import PATIENCE_SECONDS, Answer, Wire
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Download, Page
 
 #: How long a modal that was left open may take to close, in seconds.
 _CLOSING_SECONDS = 3.0
@@ -91,7 +91,7 @@ class Downloads:
         try:
             yield stream
         finally:
-            with suppress(PlaywrightError, TimeoutError):
+            with suppress(raised.PlaywrightError, TimeoutError):
                 async with asyncio.timeout(CLOSING_SECONDS):
                     await download.cancel()
                     await waiting
@@ -128,7 +128,7 @@ class Downloads:
 
     async def _press_in_modal(self) -> None:
         """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
-        with suppress(PlaywrightError):  # the page went away: the download or the trouble tells
+        with suppress(raised.PlaywrightError):  # the page went away: the download or the trouble tells
             await self._page.wait_for_function(_PRESS_READY, arg=self._modal_button.as_argument(), timeout=0, polling=100)
 
     async def _close_modals(self) -> None:
@@ -137,7 +137,7 @@ class Downloads:
             await self._page.wait_for_function(
                 _NONE_OFFERED, arg=self._modal_button.as_argument(), timeout=_CLOSING_SECONDS * 1000, polling=100
             )
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             logger.bind(action="modal-left").debug("A modal of an earlier download does not close")
 
 
@@ -232,7 +232,7 @@ def refusal(answer: Answer) -> Exception | None:
 async def _tell_end(download: Download, stream: GrowingDownload) -> None:
     try:
         stream.ended(await download.failure())
-    except PlaywrightError as error:
+    except raised.PlaywrightError as error:
         stream.ended(error.message.splitlines()[0][:80] if error.message else "browser ended")
 
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loguru import logger
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
 
 from scraper.errors import StorageError
 from scraper.failures import ACTIONS, SCREENSHOT
 from scraper.threads import in_thread
+from scraper.webui import raised
 from scraper.webui.wire import Wire
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 #: Keeps files, by name, and says where, for people; raises :class:`StorageError`. In a thread.
 Keep = Callable[[Mapping[str, bytes]], str]
@@ -30,7 +33,7 @@ async def save(page: Page, wire: Wire, keep: Keep) -> str | None:
     files = {ACTIONS: actions}
     try:
         files[SCREENSHOT] = await page.screenshot(mask=[page.locator("input, textarea")], timeout=_SCREENSHOT_MS)
-    except PlaywrightError:
+    except raised.PlaywrightError:
         logger.bind(action="screenshot-failed").warning("The browser gave no screenshot")
     try:
         return await in_thread(keep, files)

@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
-from playwright.async_api import CDPSession, Page, ViewportSize
-from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import FEWEST_FOR_PERSON
 from scraper.errors import ExitCode
+from scraper.webui import raised
 from scraper.webui.session import Credentials, fill_in, is_signed_in
+
+if TYPE_CHECKING:
+    from playwright.async_api import CDPSession, Page, ViewportSize
 
 #: A viewer of whom nothing is heard for so long has left, in seconds.
 ABSENT_SECONDS = 60.0
@@ -177,7 +179,7 @@ class LiveView:
                 await _ACTS[name](self, page, command)
         except (KeyError, TypeError, ValueError, ArithmeticError):
             logger.bind(action="viewer-command").debug("A command of the viewer could not be understood")
-        except PlaywrightError:
+        except raised.PlaywrightError:
             if page.is_closed():
                 raise
             logger.bind(action="viewer-command").debug("The page changed while the viewer acted on it")
@@ -188,7 +190,7 @@ class LiveView:
         if self._is_too_near:
             raise Closed(Outcome.LAST_ATTEMPT)
         width, height = _within(command["width"], _WIDTHS), command["height"] / command["width"]
-        size = ViewportSize(width=width, height=_within(width * height, _HEIGHTS))
+        size: ViewportSize = {"width": width, "height": _within(width * height, _HEIGHTS)}
         if size != page.viewport_size:
             await page.set_viewport_size(size)
         if self._picture is None:
@@ -238,7 +240,7 @@ class LiveView:
             await self._fresh.wait()
             self._fresh.clear()
             picture = self._picture  # taken before the page is asked: it is not of the app if that doesn't show even then
-            with suppress(PlaywrightError):  # it goes to another page: there will be another picture
+            with suppress(raised.PlaywrightError):  # it goes to another page: there will be another picture
                 if picture is not None and not await is_signed_in(page):
                     self._show({"image": picture.jpeg, "width": picture.width, "height": picture.height, "left": self._left})
             await asyncio.sleep(_FRAME_SECONDS)
@@ -262,11 +264,11 @@ def _within(value: float, bounds: tuple[int, int]) -> int:
 
 async def _acknowledge(camera: CDPSession, number: int) -> None:
     """Without this Chromium sends no further pictures."""
-    with suppress(PlaywrightError):  # it has gone meanwhile
+    with suppress(raised.PlaywrightError):  # it has gone meanwhile
         await camera.send("Page.screencastFrameAck", {"sessionId": number})
 
 
 async def _close(popup: Page) -> None:
     """Nobody would see it."""
-    with suppress(PlaywrightError):
+    with suppress(raised.PlaywrightError):
         await popup.close()

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from loguru import logger
-from playwright.async_api import Page
 
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, PersonNeeded
@@ -29,12 +29,15 @@ from scraper.webui.live_view import Closed, Inbox, LiveView, Outcome, Show
 from scraper.webui.ui import Access, web_ui
 from scraper.webui.wire import LOCKED, REFUSED, Answer, Wire
 
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
 #: How long a person has, in seconds.
 PERSON_SECONDS = 600.0
 #: How long the PBX's answer may take to be read after the page has shown it, in seconds.
 _ANSWER_SECONDS = 5.0
 
-Person = Callable[[Page], Awaitable[None]]
+Person: TypeAlias = "Callable[[Page], Awaitable[None]]"
 #: Told when the PBX refused a person: how many more failures bring its ban, and whether it has banned us already.
 Refused = Callable[[int, bool], None]
 

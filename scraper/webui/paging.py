@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
+from typing import TYPE_CHECKING
 
 from scraper.errors import SessionEnded
+from scraper.webui import raised
 from scraper.webui.wire import Answer, Wire
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 _CHANGER_MS = 2_000
 _CHANGED_SECONDS = 15.0
@@ -75,7 +77,7 @@ class Pager:
             chosen = await self._page.wait_for_function(_CHOOSE_LARGEST, timeout=_CHANGER_MS)
             if await chosen.json_value() == "changed":
                 self._took(await asyncio.wait_for(answer, _CHANGED_SECONDS), 1)
-        except (PlaywrightError, TimeoutError):
+        except (raised.PlaywrightError, TimeoutError):
             return
         finally:
             answer.cancel()

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from playwright.async_api import Page
+from typing import TYPE_CHECKING
 
 from scraper.errors import PackFailed, PageNotAsExpected, SessionEnded
 from scraper.models import Window
@@ -22,6 +21,9 @@ from scraper.webui.follow import GrowingDownload
 from scraper.webui.guard import Guard
 from scraper.webui.paging import Pager
 from scraper.webui.wire import Answer, Wire
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 ROUTE = "/cdr/recordingFile"
 #: ``type`` of ordinary recordings in the page's requests.

@@ -12,20 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Request
-from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from converters.sniff import sniff
 from scraper.errors import DownloadFailed, GoneAtPbx, NotListed, PageNotAsExpected, SessionEnded, WebPageInstead
-from scraper.webui import dom
+from scraper.webui import dom, raised
 from scraper.webui.downloads import Ask, file_trouble, refusal
 from scraper.webui.follow import GrowingDownload
 from scraper.webui.recordings_page import RecordingsPage, listed
 from scraper.webui.wire import Answer, parameters_of
+
+if TYPE_CHECKING:
+    from playwright.async_api import Request
 
 #: Bytes of a single download that are looked at before it is handed on.
 _HEAD_BYTES = 512
@@ -235,7 +235,7 @@ class Rows:
                 done = await self._page.evaluate(_PRESS_TICKED, want)
                 if done != dom.Click.DONE:
                     raise await self._not_pressed(done)
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             raise PageNotAsExpected("The Download button for ticked rows was pressed, but the page asked the PBX for nothing.") from None
 
     async def _not_pressed(self, why: str) -> PageNotAsExpected:
@@ -311,7 +311,7 @@ class Rows:
         """Whether the page that sent a web page still shows its own table."""
         try:
             await self._page.wait_for_function(_ROWS_SHOW, arg=name, timeout=_SETTLE_SECONDS * 1000)
-        except PlaywrightError:
+        except raised.PlaywrightError:
             return False
         return True
 
@@ -357,7 +357,7 @@ class Rows:
     async def _shows(self, names: set[str]) -> bool:
         try:
             await self._page.wait_for_function(_SHOWN, arg=sorted(names), timeout=_SETTLE_SECONDS * 1000)
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             return False
         return True
 

@@ -6,12 +6,10 @@ import asyncio
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from loguru import logger
-from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
-from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from scraper.budget import Attempt, SignInBudget
 from scraper.errors import (
@@ -25,8 +23,11 @@ from scraper.errors import (
     ServerError,
     UnreachableError,
 )
-from scraper.webui import dom
+from scraper.webui import dom, raised
 from scraper.webui.wire import LOCKED, REFUSED, TRANSIENT, Answer, Wire
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 _OTHER_ADDRESS = "Set `url` to the address that the web UI has in a browser, scheme and port included."
 
@@ -90,9 +91,9 @@ class _Interrupted(Exception):
 async def _go_once(page: Page, url: str, timeout: float) -> int:
     try:
         response = await page.goto(url, wait_until="domcontentloaded", timeout=timeout * 1000)
-    except PlaywrightTimeout as error:
+    except raised.PlaywrightTimeout as error:
         raise NetworkError(f"The web UI did not answer within {timeout:.0f} s.") from error
-    except PlaywrightError as error:
+    except raised.PlaywrightError as error:
         reason = re.search(r"ERR_[A-Z_]+", error.message)
         if "interrupted by another navigation" in error.message or (reason and reason[0] == "ERR_ABORTED"):
             raise _Interrupted from error
@@ -119,7 +120,7 @@ async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Show
     try:
         handle = await page.wait_for_function(look, arg=argument, timeout=timeout * 1000)
         return Showing(await handle.json_value())
-    except PlaywrightTimeout:
+    except raised.PlaywrightTimeout:
         return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
 
 
@@ -178,7 +179,7 @@ class SignIn:
         """A CAPTCHA's script comes a moment after the form: let the page's requests end before looking."""
         try:
             await page.wait_for_load_state("networkidle", timeout=SETTLE_MS)
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             logger.debug("The sign-in page keeps the network busy")
         if await showing(page, None, self._timeout) is Showing.CAPTCHA:
             raise CaptchaRequired
@@ -192,7 +193,7 @@ class SignIn:
             return await asyncio.wait_for(future, self._timeout)
         except TimeoutError:
             return None
-        except PlaywrightError as error:
+        except raised.PlaywrightError as error:
             raise PageNotAsExpected("The sign-in page lacks its fields or its button.") from error
         finally:
             future.cancel()
@@ -223,7 +224,7 @@ class SignIn:
         try:
             handle = await page.wait_for_function(look, arg=began + SETTLE_MS, timeout=self._timeout * 1000)
             found = Showing(await handle.json_value())
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             found = Showing.NOTHING
         if found is Showing.CAPTCHA:
             raise CaptchaRequired

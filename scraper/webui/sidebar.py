@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from playwright.async_api import Page
-from playwright.async_api import TimeoutError as PlaywrightTimeout
-
+from scraper.webui import raised
 from scraper.webui.dom import script
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 _STEP_MS = 2_000
 
@@ -68,7 +70,7 @@ async def entries(page: Page) -> list[Entry]:
         found |= {Entry(route, label): None for route, label in step["entries"]}
         if step["next"] is None:
             break
-        with suppress(PlaywrightTimeout):
+        with suppress(raised.PlaywrightTimeout):
             await page.wait_for_function(_UNFOLDED, arg=step, timeout=_UNFOLD_MS, polling=50)
     return list(found)
 
@@ -79,7 +81,7 @@ async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequen
     for _ in range(_MOST_MENUS):
         try:
             step = await page.wait_for_function(_STEP, arg=want, timeout=_STEP_MS, polling=250)
-        except PlaywrightTimeout:
+        except raised.PlaywrightTimeout:
             return False
         if await step.json_value() == "opened":
             return True

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from loguru import logger
-from playwright.async_api import BrowserContext, Page, ViewportSize
-from playwright.async_api import Error as PlaywrightError
 
 from scraper.budget import SignInBudget
 from scraper.errors import PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.job.episode import Episode
 from scraper.tls import Certificate
-from scraper.webui import dom, evidence, sidebar
+from scraper.webui import dom, evidence, raised, sidebar
 from scraper.webui.browser import CLOSING_SECONDS, LaunchOptions, as_browser_failure, launched
 from scraper.webui.guard import Guard, Judge
 from scraper.webui.kept import KeptSession
@@ -24,11 +23,14 @@ from scraper.webui.recordings_page import ROUTE, Labels, Patience, RecordingsPag
 from scraper.webui.session import Credentials, Showing, SignIn, address, go, showing, signed_in
 from scraper.webui.wire import Answer, Wire
 
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Page, ViewportSize
+
 #: Sign-ins that one job may make: the first, and one more where the PBX ended the session.
 MOST_SIGN_INS = 2
 #: An app that shows its frame but not the linked page by then ignores deep links, in seconds.
 DEEP_LINK_SECONDS = 4.0
-_VIEWPORT = ViewportSize(width=1440, height=900)
+_VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class WebUi:
         """Close the second tab, if there is one."""
         page, self._second = self._second, None
         if page is not None:
-            with suppress(PlaywrightError, TimeoutError):
+            with suppress(raised.PlaywrightError, TimeoutError):
                 async with asyncio.timeout(CLOSING_SECONDS):
                     await page.close()
 

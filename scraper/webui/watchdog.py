@@ -14,13 +14,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
-from playwright.async_api import Browser, CDPSession
-from playwright.async_api import Error as PlaywrightError
 
 from scraper.errors import BrowserFailed
+from scraper.webui import raised
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, CDPSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ async def watched(browser: Browser, rhythm: Rhythm) -> AsyncIterator[Watchdog]:
         async with asyncio.timeout(rhythm.seconds * rhythm.missed):
             session = await browser.new_browser_cdp_session()
             processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
-    except (PlaywrightError, TimeoutError) as error:
+    except (raised.PlaywrightError, TimeoutError) as error:
         raise BrowserFailed("The browser started, but does not answer.") from error
     dog = Watchdog(browser, session, next(process["id"] for process in processes if process["type"] == "browser"), rhythm)
     watching = asyncio.ensure_future(dog.watch())

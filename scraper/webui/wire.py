@@ -10,11 +10,14 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import BrowserContext, Request, Response
-from playwright.async_api import Error as PlaywrightError
+from scraper.webui import raised
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Request, Response
+
 
 SESSION_ENDED = frozenset({-5, -6})
 LOCKED = frozenset({-68, -70})
@@ -107,7 +110,7 @@ class Wire:
             try:
                 body = await response.json()
                 top = body if isinstance(body, dict) else {}
-            except (PlaywrightError, ValueError):  # not JSON, or the page went away: the kind says enough
+            except (raised.PlaywrightError, ValueError):  # not JSON, or the page went away: the kind says enough
                 top = {}
         answer = Answer(
             action=parameters["action"],

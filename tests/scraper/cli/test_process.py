@@ -36,6 +36,12 @@ def test_help_needs_no_heavy_import(tmp_path: Path, environ: dict[str, str]) -> 
     assert not heavy & set(done.stderr.split())
 
 
+def test_a_job_imports_playwright_only_to_open_a_browser(tmp_path: Path, environ: dict[str, str]) -> None:
+    script = "import scraper.job.story, scraper.cli.run, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert "scraper.job.web_fetch" in done.stdout and "playwright" not in done.stdout.split()
+
+
 def test_version_and_wrong_calls_end_as_documented(tmp_path: Path, environ: dict[str, str]) -> None:
     assert run(tmp_path, environ, "--version").returncode == 0
     assert run(tmp_path, environ, "bogus").returncode == 2
