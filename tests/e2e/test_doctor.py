@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from mounts import mounted
 
 from scraper.doctor import Layer, examine
 from scraper.lock import job_lock
@@ -188,13 +188,8 @@ def test_zone_that_disagrees_with_the_list_is_3(examined):
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system that can't be written."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=2m", "tmpfs", str(folder)], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("only root can mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "read-only", "ro,size=2m") as folder:
+        yield folder
 
 
 @pytest.mark.fault("storage", "the store can't be written", "the doctor says so", exit_code=8, promise="loss")

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 import yaml
+from mounts import mounted
 
 from scraper.backfill import Backfills
 from scraper.catalog import BackfillState, Catalog, Direction, SliceState
@@ -208,14 +209,8 @@ def test_full_disk_fails_the_run_and_the_service_lives_on(serve, office):
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system with 8 MiB of space, and what gives it more."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(folder)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small-disk", "size=8m,mode=700") as folder:
+        yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
 
 
 @pytest.mark.fault("storage", "the disk fills under several UCMs at once", "their runs fail; all comes once there is room", promise="loss")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import struct
-import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from mounts import mounted
 from postgres_server import PostgresServer
 from web_servers import NotingServer, noting
 
@@ -181,10 +181,5 @@ def server() -> Iterator[NotingServer]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with 2 MiB of space."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(folder)], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small-disk", "size=2m,mode=700") as folder:
+        yield folder
