@@ -55,7 +55,7 @@ class Work:
 
     def moment(self, chance: random.Random) -> Moment:
         """Any, by the clock or by steps."""
-        by_clock = chance.random() < 0.5
+        by_clock = not self.steps or chance.random() < 0.5
         return Moment(seconds=chance.uniform(0.0, self.seconds)) if by_clock else Moment(step=chance.randint(1, self.steps))
 
 
@@ -151,7 +151,7 @@ def kill_in_rounds(make_archive: Callable[[], Archive], works: list[Work], kills
         moments: list[Moment] = []
         archive = make_archive()
         with _told(work, archive, seed, moments):
-            if work.steps:
+            if work.seconds:
                 most = min(chance.randint(1, work.in_a_row), kills - tally.total())
                 tally[work.name] += one_round(work, archive, (work.moment(chance) for _ in range(most)), moments)
             else:
