@@ -13,18 +13,27 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loguru import logger
-from playwright.async_api import BrowserContext, CDPSession, WebSocketRoute
-from playwright.async_api import Error as PlaywrightError
+
+from scraper.webui import raised
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, CDPSession, WebSocketRoute
 
 READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout")
 DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
 
 CAPTCHA_HOSTS = ("www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com")
 _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: What some server may take for the key ``action``: in any case, with spaces, as an array, cut off at a zero byte, in pieces of JSON.
+_KEY = re.compile(r"\baction\b", re.IGNORECASE)
+#: A value that speaks of an action itself: a form or JSON within.
+_NESTED = re.compile(r"\baction\b[^\w&]*[=:]", re.IGNORECASE)
+#: What still changes after being decoded so often was written to deceive.
+_MOST_DECODINGS = 5
 _API_PATHS = frozenset({"api", "cdrapi", "recapi"})
 _LOCAL_SCHEMES = frozenset({"data", "blob", "about"})
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -67,19 +76,20 @@ class Judge:
         if origin != self._origin:
             captcha = parts.scheme == "https" and parts.hostname in CAPTCHA_HOSTS and parts.path.startswith("/recaptcha/")
             return Verdict(captcha, why="" if captcha else "another host")
-        return self._to_pbx(method.upper(), _segments(parts.path), parts.query, body)
+        return self._to_pbx(method.upper(), parts.path, parts.query, body)
 
     def frame(self, message: str | bytes) -> Verdict:
         """Judge one WebSocket frame that the page wants to send."""
         try:
-            actions = tuple(_actions_in(message.encode() if isinstance(message, str) else message))
+            actions = _actions_in(message.encode(errors="replace") if isinstance(message, str) else message)
         except _Unreadable:
             return Verdict(False, why="unreadable frame")
         return self._actions(actions) if actions else Verdict(True)
 
-    def _to_pbx(self, method: str, segments: list[str], query: str, body: bytes | None) -> Verdict:
+    def _to_pbx(self, method: str, path: str, query: str, body: bytes | None) -> Verdict:
         try:
-            actions = (*_form_actions(query), *_actions_in(body or b""))
+            segments = _segments(path)
+            actions = (*_each_once(_form_actions(query)), *_actions_in(body or b""))
         except _Unreadable as error:
             return Verdict(False, why=str(error))
         first = segments[0].lower() if segments else ""
@@ -115,8 +125,7 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def _segments(path: str) -> list[str]:
     """The path as the most lenient server might read it: unquoted until nothing changes, dots resolved, empty segments dropped."""
-    while (once := unquote(path)) != path:
-        path = once
+    *_, path = _readings(path)
     segments: list[str] = []
     for segment in path.replace("\\", "/").split("/"):
         if segment == "..":
@@ -126,45 +135,76 @@ def _segments(path: str) -> list[str]:
     return segments
 
 
-def _form_actions(text: str) -> Iterator[str]:
+def _readings(text: str) -> Iterator[str]:
+    """``text`` as it is, and unquoted as often as that changes it: not every server does so once."""
+    for _ in range(_MOST_DECODINGS):
+        yield text
+        if (once := unquote(text)) == text:
+            return
+        text = once
+    raise _Unreadable("encoded over and over")
+
+
+def _actions_in(body: bytes) -> tuple[str, ...]:
+    """Every action that a form or JSON body carries; anything else can't be judged."""
     try:
-        pairs = parse_qsl(text.replace(";", "&"), keep_blank_values=True, max_num_fields=1000, errors="strict")
-    except ValueError as error:
-        raise _Unreadable("unreadable form") from error
-    yield from (value for key, value in pairs if key.strip().lower() == "action")
+        return _each_once(_text_actions(body.decode()))
+    except UnicodeDecodeError as error:
+        raise _Unreadable("unreadable body") from error
+
+
+def _each_once(actions: Iterator[str]) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(actions))
+    except RecursionError as error:
+        raise _Unreadable("nested too deeply") from error
+
+
+def _text_actions(text: str) -> Iterator[str]:
+    if text.startswith("\ufeff") or text.lstrip()[:1] == "<":
+        raise _Unreadable("unreadable body")
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(text, object_pairs_hook=_unique)
+        except ValueError as error:
+            raise _Unreadable("unreadable JSON") from error
+        yield from _json_actions(value)
+    elif re.search(r"[\r\n\0]", text):  # multipart or worse: an upload is a write
+        raise _Unreadable("unreadable body")
+    else:
+        yield from _form_actions(text)
+
+
+def _form_actions(text: str) -> Iterator[str]:
+    for reading in _readings(text):
+        try:
+            pairs = parse_qsl(reading.replace(";", "&"), keep_blank_values=True, max_num_fields=1000, errors="strict")
+        except ValueError as error:
+            raise _Unreadable("unreadable form") from error
+        for key, value in pairs:
+            if _KEY.search(key):
+                yield value
+            else:
+                yield from _nested_actions(value)
 
 
 def _json_actions(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key.strip().lower() == "action":
+            if _KEY.search(key):
                 yield inner if isinstance(inner, str) else "?"
             else:
                 yield from _json_actions(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _json_actions(inner)
+    elif isinstance(value, str):
+        yield from _nested_actions(value)
 
 
-def _actions_in(body: bytes) -> Iterator[str]:
-    """Every action that a form or JSON body carries; anything else can't be judged."""
-    if not body:
-        return
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise _Unreadable("unreadable body") from error
-    if text.startswith("\ufeff"):
-        raise _Unreadable("unreadable body")
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            yield from _json_actions(json.loads(text, object_pairs_hook=_unique))
-        except (ValueError, RecursionError) as error:
-            raise _Unreadable("unreadable JSON") from error
-    elif re.search(r"[\r\n\0]", text):  # multipart or worse: an upload is a write
-        raise _Unreadable("unreadable body")
-    else:
-        yield from _form_actions(text)
+def _nested_actions(value: str) -> Iterator[str]:
+    if _NESTED.search(value):
+        yield from _text_actions(value)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -175,13 +215,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-#: What a page could send past the guard is taken from it: WebSockets of workers, and pages fetched ahead of being asked for (Chromium lets
-#: nobody judge those). A UCM's pages need none of them.
+#: What a page could send past the guard is taken from it in each of its frames, since Chromium lets nobody judge it: WebSockets of workers,
+#: as streams and over QUIC; what the browser itself asks of identity providers and payment handlers; pages fetched ahead of being asked
+#: for, by rules that may stand in shadow trees too. A UCM's pages need none of them.
 _NO_WAY_AROUND = """
-delete window.SharedWorker;
-delete window.Worker;
-new MutationObserver(() => document.querySelectorAll('script[type=speculationrules i]').forEach(rules => rules.remove()))
-  .observe(document, {childList: true, subtree: true});
+for (const name of ['Worker', 'SharedWorker', 'WebSocketStream', 'WebTransport', 'PaymentRequest']) delete window[name];
+delete Navigator.prototype.credentials;
+const strip = tree => new MutationObserver(() => tree.querySelectorAll('script[type=speculationrules i]').forEach(rules => rules.remove()))
+  .observe(tree, {childList: true, subtree: true});
+strip(document);
+const attach = Element.prototype.attachShadow;
+Element.prototype.attachShadow = function (...how) { const tree = attach.apply(this, how); strip(tree); return tree; };
 """
 
 
@@ -216,7 +260,7 @@ class Guard:
         """Let one request go, or fail it; until then it waits."""
         request = paused["request"]
         verdict = self._judge.request(request["method"], request["url"], _body(request))
-        with suppress(PlaywrightError):  # the request, or the browser, has ended meanwhile
+        with suppress(raised.PlaywrightError):  # the request, or the browser, has ended meanwhile
             if verdict.allowed:
                 await gate.send("Fetch.continueRequest", {"requestId": paused["requestId"]})
             else:
