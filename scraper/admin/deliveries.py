@@ -33,7 +33,7 @@ SinkFilter = Annotated[str | None, Query(pattern=_NAME, description="Only this s
 class SinkItem(BaseModel):
     """How a sink is doing. ``held`` wait for an earlier delivery of their recording; ``oldest``: when the first was queued. Times UTC.
 
-    Of what is owed, no more than 100,000 of a kind are counted.
+    Of what is owed, no more than 50,000 of a kind are counted.
     """
 
     model_config = ConfigDict(from_attributes=True)

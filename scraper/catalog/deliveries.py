@@ -15,7 +15,7 @@ from scraper.catalog.schema import deliveries, meta, recordings, sink_ucms, sink
 from scraper.models import utc
 
 #: Pages ask every few seconds, and a sink may be owed millions: that many are counted, which takes some hundredths of a second.
-COUNTED = 100_000
+COUNTED = 50_000
 
 _BATCH = 500
 _HANDOVER_ID = "handover.id"
