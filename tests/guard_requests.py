@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
-from scraper.webui.guard import Judge
+from scraper.webui.browser import LaunchOptions, launched
+from scraper.webui.guard import Guard, Judge
 
 #: Actions that the web UI's pages ask for to show, pack and download (field guide 1), and such as change something.
 READS = ["listFile", "checkFile", "packFile", "downloadFile", "getUserInfo", "listCDRDB", "reloadCDRRecordFile", "downloadCdrRecord"]
@@ -97,6 +99,28 @@ def misjudged(judge: Judge, made: Iterable[Asked], origin: str) -> list[Asked]:
         if (allowed and not harmless) or (asked.truth is Truth.READS and not allowed):
             wrong.append(asked)
     return wrong
+
+
+_SEND = """asked => Promise.all(asked.map(({method, url, body}) => fetch(url, {method, body: body && new Uint8Array(body)})
+  .then(() => true, () => false)))"""
+
+
+async def sent(made: list[Asked], url: str, guard: Guard | None, downloads: Path) -> list[bool]:
+    """Let a page of the PBX at ``url`` send them all; which were answered. ``guard`` None: with nothing in between."""
+    async with launched(LaunchOptions(downloads, host="127.0.0.1"), None) as browser:
+        context = await browser.new_context(service_workers="block")
+        if guard:
+            await guard.attach(context)
+        page = await context.new_page()
+        await page.goto(url + "/login")
+        answered: list[bool] = []
+        for start in range(0, len(made), 50):
+            some = [
+                {"method": asked.method, "url": asked.url, "body": None if asked.method in ("GET", "HEAD") else list(asked.body or b"")}
+                for asked in made[start : start + 50]
+            ]
+            answered += await page.evaluate(_SEND, some)
+    return answered
 
 
 def _others(dice: random.Random) -> list[tuple[str, str]]:
