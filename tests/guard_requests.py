@@ -76,7 +76,7 @@ def actions_read_by_anybody(asked: Asked) -> list[str]:
     text = asked.url + "&" + (asked.body or b"").decode("utf-8", "replace")
     while (once := unquote_plus(re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text))) != text:
         text = once
-    return re.findall(r"\baction\b[^\w&]*[=:][^\w&]*([^&;\s\"'\\<]+)", normalize("NFKC", text).lower())
+    return re.findall(r"\baction\b[^\w&;]*[=:][^\w&;]*([^&;\s\"'\\<]+)", normalize("NFKC", text).lower())
 
 
 def only_reads(asked: Asked, origin: str) -> bool:

@@ -28,7 +28,7 @@ DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
 
 CAPTCHA_HOSTS = ("www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com")
 _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-#: What some server may take for the key ``action``: in any case, with spaces, as an array, cut off at a zero byte, in pieces of JSON.
+#: What some server may take for the key ``action``: as an array, cut off at a zero byte, in pieces of JSON.
 _KEY = re.compile(r"\baction\b", re.IGNORECASE)
 #: A value that speaks of an action itself: a form or JSON within.
 _NESTED = re.compile(r"\baction\b[^\w&]*[=:]", re.IGNORECASE)
@@ -183,7 +183,7 @@ def _form_actions(text: str) -> Iterator[str]:
             raise _Unreadable("unreadable form") from error
         for key, value in pairs:
             if _KEY.search(key):
-                yield value
+                yield _action_at(key, value)
             else:
                 yield from _nested_actions(value)
 
@@ -192,7 +192,7 @@ def _json_actions(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if _KEY.search(key):
-                yield inner if isinstance(inner, str) else "?"
+                yield _action_at(key, inner)
             else:
                 yield from _json_actions(inner)
     elif isinstance(value, list):
@@ -200,6 +200,11 @@ def _json_actions(value: Any) -> Iterator[str]:
             yield from _json_actions(inner)
     elif isinstance(value, str):
         yield from _nested_actions(value)
+
+
+def _action_at(key: str, value: Any) -> str:
+    """The action under ``key``; "?", which is none, where the key only looks like one, or the value is no text."""
+    return value if isinstance(value, str) and key.strip().lower() == "action" else "?"
 
 
 def _nested_actions(value: str) -> Iterator[str]:
