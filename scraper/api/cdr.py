@@ -21,7 +21,8 @@ from scraper.api.calls import Calls
 from scraper.api.reply import JsonObject
 from scraper.errors import AnswerNotAsExpected
 
-PAGE = 1000
+#: Groups asked for at once, and how few where so many are more than is read.
+PAGE, _SMALLEST_PAGE = 1000, 10
 _START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
@@ -46,6 +47,7 @@ class CallRecords:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._most = PAGE
         self.suspicious_zero = False
 
     def pages(self, since: datetime | None, until: datetime | None) -> Iterator[list[JsonObject]]:
@@ -88,7 +90,14 @@ class CallRecords:
             offset += len(page)
 
     def _page(self, window: _Window, offset: int, count: int = PAGE) -> list[JsonObject]:
-        return _groups(self._calls.ask("cdrapi", window.params(offset, count)))
+        """A page; smaller ones from now on where it is too large, as of calls that ring on many phones."""
+        try:
+            return _groups(self._calls.ask("cdrapi", window.params(offset, min(count, self._most))))
+        except AnswerNotAsExpected as error:
+            if not error.evidence.get("too_large") or self._most <= _SMALLEST_PAGE:
+                raise
+        self._most //= 10
+        return self._page(window, offset, count)
 
     def _cross_check(self, since: datetime | None, until: datetime | None) -> Iterator[list[JsonObject]]:
         """A zero may be a misunderstanding: ask by dates, which reach a day further at both ends, then whether there are calls at all."""

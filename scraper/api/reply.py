@@ -14,7 +14,9 @@ from converters.sniff import HEAD_BYTES, sniff
 from scraper.errors import AnswerNotAsExpected
 
 #: More JSON than this is not read: one page of 1,000 calls takes about 2 MB.
-JSON_BYTES = 64 << 20
+JSON_BYTES = 16 << 20
+#: Objects and lists, and commas, that JSON of call records may hold: where nothing else comes, each takes twenty times its bytes of memory.
+_MOST_OBJECTS, _MOST_COMMAS = 50_000, 1_000_000
 #: More text than this is no list of a directory.
 TEXT_BYTES = 64 << 20
 
@@ -37,15 +39,17 @@ class Reply:
         return chain((self.head,), self._rest) if self.head else iter(())
 
     def json(self, limit: int = JSON_BYTES) -> JsonObject:
-        """The body as a JSON object. Raises :class:`AnswerNotAsExpected` for anything else, and for more than ``limit`` bytes.
+        """The body as a JSON object. Raises :class:`AnswerNotAsExpected` for anything else, and (``too_large``) for too much.
 
         Bytes that aren't UTF-8 (names in other encodings) stay as surrogates; control characters within texts are let through.
         """
         if self.kind in ("html", "empty", "xml"):
             raise AnswerNotAsExpected(f"The API answered {_NAMES[self.kind]} instead of JSON.", kind=self.kind)
-        text = self._read(limit).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        body = self._read(limit)
+        if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
+            raise AnswerNotAsExpected("The API's answer holds more than call records of its size do.", kind="json", too_large=True)
         try:
-            found = json.loads(text, strict=False)
+            found = json.loads(body.decode("utf-8", "surrogateescape").removeprefix("\ufeff"), strict=False)
         except (ValueError, RecursionError) as error:
             raise AnswerNotAsExpected("The API's JSON is damaged or cut short.", kind="json") from error
         if not isinstance(found, dict):

@@ -137,12 +137,35 @@ def test_hundred_megabytes_of_json_are_not_swallowed(scripted):
     pbx.says(b'{"cdr_root":[' + b'{"AcctId":"1"},' * 7_000_000 + b"{}]}")
     tracemalloc.start()
     try:
-        with pytest.raises(AnswerNotAsExpected, match="larger than 64 MiB"):
+        with pytest.raises(AnswerNotAsExpected, match="larger than 16 MiB"):
             list(api.cdr_pages(None, None))
         assert tracemalloc.get_traced_memory()[1] < 200 << 20
-        assert len(pbx.asked) == 1
+        assert [request["numRecords"] for request in pbx.asked] == ["1000", "100", "10"]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.fault("api", "an answer of a few megabytes that would take all memory", "refused at once", promise="hang")
+@pytest.mark.parametrize("many", [b"{},", b"[],", b"1,"])
+def test_json_that_would_take_all_memory_is_refused(scripted, many):
+    pbx, api, _ = scripted
+    pbx.says(b'{"cdr_root":[' + many * (3 << 20) + b"{}]}")
+    with pytest.raises(AnswerNotAsExpected, match="more than call records"):
+        list(api.cdr_pages(None, None))
+
+
+@pytest.mark.fault("api", "a page of call records is larger than is read", "smaller pages are asked for", promise="gap")
+def test_page_too_large_is_asked_for_in_smaller_ones(scripted):
+    pbx, api, _ = scripted
+    ringing = [{"AcctId": str(number), "start": "2026-02-06 16:21:36", "clid": "x" * 100_000} for number in range(300)]
+
+    def answer(request):
+        first = int(request["offset"])
+        return json.dumps({"cdr_root": ringing[first : first + int(request["numRecords"])]}).encode(), {}
+
+    pbx.answer = answer
+    assert [group["AcctId"] for page in api.cdr_pages(None, None) for group in page] == [group["AcctId"] for group in ringing]
+    assert [request["numRecords"] for request in pbx.asked] == ["1000", "100", "100", "100", "100"]
 
 
 def test_time_with_a_zone_is_refused(scripted):
