@@ -30,7 +30,8 @@ class _Box:
     def learn(self, other: CallFile) -> None:
         """Take over what only the other says."""
         mine = self.file
-        self.file = replace(mine, month=mine.month or other.month, seconds=mine.seconds or other.seconds, size=mine.size or other.size)
+        if mine != other:  # mostly it says nothing new, and a copy takes its time
+            self.file = replace(mine, month=mine.month or other.month, seconds=mine.seconds or other.seconds, size=mine.size or other.size)
 
 
 def parse_groups(groups: Any, zone: ZoneInfo) -> ParsedCalls:

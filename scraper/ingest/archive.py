@@ -35,6 +35,8 @@ _WITHOUT_DATA = {b"1": "a hard link"} | _NO_FILES
 #: What never holds a recording's bytes, whatever its name.
 NO_RECORDING = frozenset(_NO_FILES.values())
 _FILES = {b"0", b"\0", b"7"}
+#: A header has a handful.
+_MOST_PAX_RECORDS = 100
 _PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=\n]{1,256})=")
 
 
@@ -342,12 +344,13 @@ def _text(data: bytes) -> str:
 def _apply_pax(data: bytes, extended: _Extended) -> None:
     """Take path and size from a pax header: records of ``LENGTH KEY=VALUE\\n``."""
     at = 0
-    while at < len(data) and data[at]:
+    for _ in range(_MOST_PAX_RECORDS):
+        if at >= len(data) or not data[at]:
+            return
         record = _PAX_RECORD.match(data, at)
         end = at + int(record[1]) if record else 0
         if record is None or end <= record.end() or end > len(data) or data[end - 1 : end] != b"\n":
-            extended.untrusted = "its extra header is malformed"
-            return
+            break
         key, value = record[2], data[record.end() : end - 1]
         if key == b"path":
             extended.path = _text(value)
@@ -356,14 +359,15 @@ def _apply_pax(data: bytes, extended: _Extended) -> None:
         elif key.startswith(b"GNU.sparse."):
             extended.sparse = True
         at = end
+    extended.untrusted = "its extra header is malformed"
 
 
 def _judge_path(path: str, longest: int) -> tuple[str, str | None, str | None]:
     """(base name, month, why it isn't to be trusted) of a member's path. A leading slash means nothing here: no path is ever followed."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
+    parts = [part for part in path[-longest:].split("/") if part not in ("", ".")]
     untrusted = "its path climbs out of the archive" if ".." in parts else None
     name = parts[-1] if parts else ""
     if len(path) > longest:
-        untrusted, name = "its name is too long", name[-longest:]
+        untrusted = "its name is too long"
     month = next((part for part in reversed(parts[:-1]) if is_month(part)), None)
     return clean(name) or "%00", month, untrusted

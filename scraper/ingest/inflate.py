@@ -53,7 +53,7 @@ class ArchiveLimits:
     ratio: int = 1000
     ratio_from: int = 1 << 30
     name_chars: int = 4096
-    header_bytes: int = 1 << 20
+    header_bytes: int = 1 << 16
     in_memory_bytes: int = 16 << 20
 
 

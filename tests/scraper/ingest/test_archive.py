@@ -279,6 +279,13 @@ def test_a_malformed_pax_header_is_no_error(make: Any, records: bytes) -> None:
         assert [item.name for item in archive if isinstance(item, Member)] in (["a.wav"], ["%00"])
 
 
+def test_a_pax_header_with_records_without_end_is_left_and_its_member_not_trusted(make: Any) -> None:
+    with open_archive(make.tar([make.member("pax", b"6 k=v\n" * 10_000, type=b"x"), make.member("a.wav", b"a")])) as archive:
+        (item,) = archive
+    assert isinstance(item, Member)
+    assert (item.name, item.untrusted) == ("a.wav", "its extra header is malformed")
+
+
 def test_a_pax_size_beyond_the_header_s_is_believed(make: Any) -> None:
     data = make.tar([make.member("pax", b"13 size=1024\n", type=b"x"), make.member("a.wav", b"", size=0)])
     body = data[: 3 * 512] + noise(1, 1024) + bytes(1024)
