@@ -45,6 +45,11 @@ class S3Server:
             "region": "us-east-1",
         }
 
+    def objects(self, store: dict[str, Any]) -> list[Path]:
+        """The files that hold the objects of such a place, hidden ones as well."""
+        root = self.folder / store["url"].removeprefix("s3://")
+        return sorted(path for path in root.rglob("*") if path.is_file())
+
     def remove(self) -> None:
         """End it, and remove what it holds."""
         self._process.terminate()
