@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from postgres_server import PostgresServer, database_of
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from scraper.budget import LIMIT, SignInBudget
 from scraper.catalog import Catalog, migrations, schema
@@ -46,7 +46,7 @@ def side_by_side(*tasks: object) -> list[BaseException]:
     def run(task: object) -> None:
         try:
             together.wait(30)
-            task()  # type: ignore[operator]
+            task()
         except ScraperError as error:
             raised.append(error)
 
@@ -87,8 +87,9 @@ def test_an_older_catalog_is_brought_up_to_date(postgres: str, revision: str) ->
     with engine.begin() as connection:
         migrations.upgrade(connection, revision)
     engine.dispose()
-    with Catalog.open(postgres) as catalog:
-        catalog.set_meta("a", "b")
+    with Catalog.open(postgres) as catalog, catalog.reading() as connection:
+        assert catalog.revision(connection) == schema.HEAD
+        assert set(inspect(connection).get_table_names()) >= OURS
 
 
 def test_a_newer_catalog_is_refused_untouched(postgres: str) -> None:
