@@ -12,14 +12,14 @@ from scraper.errors import ConfigError
 from scraper.settings.loader import load
 from scraper.settings.sample import sample
 
-#: Must stand in no message.
+#: The value of ``${KNOWN}``: must stand in no message. (A key may: it is named where it isn't known.)
 SECRET = "hunter2-never-shown"
-_UCM = f"""\
+_UCM = """\
 url: https://pbx.example.com:8089
 timezone: America/Chicago
-tls: {{verify: true, pin: null}}
-web: {{username: backup, password: "{SECRET}"}}
-api: {{username: cdrapi, password: "${{KNOWN}}", kind: auto}}
+tls: {verify: true, pin: null}
+web: {username: backup, password: "${KNOWN}"}
+api: {username: cdrapi, password: "${KNOWN}", kind: auto}
 """
 _MAIN, _INCLUDED, _DOTENV, _VARIABLE = range(4)
 #: These lead to other files, and a pattern may mean a whole disk.
