@@ -60,6 +60,14 @@ def test_judge_refuses_any_other_action(action):
         '[{"action":"listFile"},{"action":"deleteCDRDB"}]',
         '{"action":"listFile","action":"removeFile"}',
         '{"action":["removeFile"]}',
+        "action=listFile&%2561ction=removeFile",
+        "action=listFile&action[]=removeFile",
+        "action=listFile&action%00=removeFile",
+        'action=listFile&request={"action":"removeFile"}',
+        "action=listFile&request=action%3DremoveFile",
+        '{"action":"listFile","data":"{\\"action\\":\\"removeFile\\"}"}',
+        "<action>removeFile</action>&action=listFile",
+        "action=listFile&" + "%25" * 20 + "61ction=removeFile",
         '--x\r\nContent-Disposition: form-data; name="action"\r\n\r\nremoveFile\r\n--x--',
         b"\xff\xfeaction=removeFile",
         "nothing=here",
@@ -115,6 +123,11 @@ def test_judge_refuses_url(url):
 )
 def test_judge_lets_page_resource_and_download_through(url):
     assert JUDGE.request("GET", url, None).allowed
+
+
+def test_judge_lets_a_listing_with_its_filter_and_odd_names_through():
+    pairs = {"action": "listFile", "filter": '{"list_dir":0,"action_type":"a & b; 100%","suffix":["wav"]}', "data": "50%25+1#2;a=b.wav"}
+    assert post(urlencode(pairs)).allowed
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "POST"])

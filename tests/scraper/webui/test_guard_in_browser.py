@@ -225,6 +225,16 @@ def test_without_the_guard_it_would_arrive(clicked, sender):
     assert sender in heard
 
 
+def test_delete_all_that_is_really_clicked_deletes_nothing(visit):
+    async def story(place):
+        page = await place.ui.recordings()
+        refused = page.guard.next_destruction()
+        await page.page.get_by_text("Delete All", exact=True).click()
+        return await asyncio.wait_for(refused, 10.0), len(place.names())
+
+    assert visit(story) == ("removeFile", 12)
+
+
 @pytest.mark.fault("web", "the PBX redirects a request to a deletion", "it never arrives", promise="reading")
 @pytest.mark.parametrize("sender", REDIRECTED)
 def test_request_that_the_pbx_redirects_to_a_destructive_action_never_arrives(server, tmp_path, sender):
