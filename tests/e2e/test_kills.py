@@ -45,7 +45,6 @@ def test_killed_at_random_moments_loses_nothing_and_doubles_nothing(places: Plac
     "process",
     "SIGKILL at a random moment of a job",
     "nothing lost, nothing doubled, no browser left; the next run completes",
-    exit_code=0,
     promise="loss",
 )
 def test_a_job_in_a_browser_killed_at_a_random_moment_leaves_nothing_half(places: Places) -> None:
