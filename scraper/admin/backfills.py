@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from fastapi import Form, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scraper.admin.access import service_of, who
-from scraper.admin.api import Day, HexId, UcmFilter, api_router, known_ucm
+from scraper.admin.api import HexId, UcmFilter, api_router, known_ucm
+from scraper.admin.backfill_views import BackfillList, BackfillView, PlannedSlice, Preview, SliceList, SliceView, Wanted
 from scraper.admin.indexing import indexing_of
 from scraper.admin.pages import audit, page_router, redirect, render
 from scraper.admin.strip import strip
 from scraper.admin.tasks import view_of
-from scraper.backfill import Backfills, Coverage, Span
+from scraper.backfill import Backfills, Span
 from scraper.backfill.conduct import next_step
 from scraper.backfill.rests import Rest
 from scraper.backfill.slices import read_span, tile
-from scraper.catalog import Backfill, BackfillSlice, BackfillState, Direction, SliceState
+from scraper.catalog import Backfill, Direction
 from scraper.errors import ConfigError
-from scraper.models import utc
 from scraper.service.task import Stage
 from scraper.threads import in_thread
 
@@ -41,121 +40,6 @@ _TURNS: dict[Turn, tuple[Callable[[Backfills, str], bool], str, str]] = {
     "resume": (Backfills.resume, "backfill-resumed", "There is nothing to go on with."),
     "cancel": (Backfills.cancel, "backfill-cancelled", "It is not under way."),
 }
-
-
-class Wanted(BaseModel):
-    """A window of call start times: days by the PBX's own clock, ``until`` exclusive."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    ucm: str = Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-    since: Day
-    until: Day
-    order: Direction = Direction.NEWEST_FIRST
-
-
-class PlannedSlice(BaseModel):
-    """Days that one job would fetch. ``known``: recordings that the PBX's lists or call records have shown; the others as catalogued."""
-
-    since: date
-    until: date
-    known: int
-    archived: int
-    open: int
-
-
-class Preview(BaseModel):
-    """What a backfill would be cut into; nothing has been started, and the PBX was not asked."""
-
-    ucm: str
-    since: date
-    until: date
-    order: Direction
-    slices: list[PlannedSlice]
-    known: int
-    archived: int
-    open: int
-
-
-class SliceView(BaseModel):
-    """Days of a backfill, fetched by one job. Counts are that job's; times are UTC."""
-
-    since: date
-    until: date
-    state: SliceState
-    attempts: int
-    run_id: str | None
-    expected: int | None
-    archived: int | None
-    gone: int | None
-    open: int | None
-    detail: str
-    started_at: str | None
-    ended_at: str | None
-    retry_at: str | None
-
-    @classmethod
-    def of(cls, one: BackfillSlice) -> Self:
-        """As it is kept."""
-        return cls(**{name: getattr(one, name) for name in cls.model_fields})
-
-
-class BackfillView(BaseModel):
-    """A backfill with its statement of coverage: the counts are those of the slices that are done. Times are UTC.
-
-    ``rests_until``: nothing is done before, for the reason ``why``.
-    """
-
-    id: str
-    ucm: str
-    since: date
-    until: date
-    order: Direction
-    state: BackfillState
-    asked_by: str
-    asked_at: str
-    ended_at: str | None
-    slices: int
-    slices_done: int
-    slices_failed: int
-    days: int
-    days_done: int
-    expected: int | None
-    archived: int
-    gone: int
-    open: int
-    complete: bool
-    statement: str
-    rests_until: str | None
-    why: str
-
-    @classmethod
-    def of(cls, one: Backfill, covered: Coverage, rest: Rest | None) -> Self:
-        """As it is kept."""
-        plain = {name: getattr(one, name) for name in ("id", "ucm", "since", "until", "order", "state", "asked_by", "asked_at", "ended_at")}
-        counts = {name: getattr(covered, name) for name in ("slices", "days_done", "expected", "archived", "gone", "open", "complete")}
-        return cls(
-            **plain,
-            **counts,
-            slices_done=covered.done,
-            slices_failed=covered.failed,
-            days=covered.span.days,
-            statement=covered.as_text(),
-            rests_until=utc(rest.until) if rest else None,
-            why=rest.why if rest else "",
-        )
-
-
-class BackfillList(BaseModel):
-    """The newest first."""
-
-    items: list[BackfillView]
-
-
-class SliceList(BaseModel):
-    """The oldest days first."""
-
-    items: list[SliceView]
 
 
 @api.get("", response_model=BackfillList)

@@ -19,8 +19,9 @@ from scraper.models import GapReason, Identity, RecordingClass, Source
 from scraper.reconcile import ListedFile, Obstacle, Result, Verdict, Wanted
 from scraper.threads import in_thread
 from scraper.webui.follow import GrowingDownload
+from scraper.webui.pause import Pause
 from scraper.webui.recordings_page import RecordingsPage
-from scraper.webui.rows import Pause, Rows
+from scraper.webui.rows import Rows
 from scraper.webui.wire import Answer
 
 _TICK_SECONDS = 0.5

@@ -9,8 +9,9 @@ import pytest
 
 from scraper.models import RecordingClass
 from scraper.webui.class_pages import open_class
+from scraper.webui.pause import Pause
 from scraper.webui.recordings_page import Labels
-from scraper.webui.rows import Pause, Rows
+from scraper.webui.rows import Rows
 
 from .conftest import read
 

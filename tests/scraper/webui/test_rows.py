@@ -9,8 +9,9 @@ import tarfile
 import pytest
 
 from scraper.errors import DownloadFailed, GoneAtPbx, NotListed, PackFailed, PageNotAsExpected, SessionEnded, WebPageInstead
+from scraper.webui.pause import Pause
 from scraper.webui.recordings_page import Labels
-from scraper.webui.rows import Pause, Rows
+from scraper.webui.rows import Rows
 
 from .conftest import Clock, read
 
