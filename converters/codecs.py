@@ -15,7 +15,7 @@ from converters.interface import BLOCK_BYTES, Source, Undecodable
 from converters.sized import SizedFile
 
 if TYPE_CHECKING:
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
 
 @dataclass(frozen=True, slots=True)

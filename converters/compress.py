@@ -45,7 +45,7 @@ def compress(compression: Compression, blocks: Iterable[bytes | memoryview], sam
 
     Raises :class:`Incompressible`, and whatever ``out`` and ``blocks`` raise.
     """
-    import soundfile  # type: ignore[import-untyped]  # heavy: only who compresses pays for it
+    import soundfile  # heavy: only who compresses pays for it
 
     container, subtype = _KINDS[compression]
     guarded = _Guarded(out)

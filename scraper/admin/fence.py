@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -111,13 +111,13 @@ def _names_loopback(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def _is_in(peer: str, networks: Iterable[object]) -> bool:
+def _is_in(peer: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     try:
         address = ip_address(peer)
     except ValueError:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or any(address in network for network in networks)  # type: ignore[operator]
+    return address.is_loopback or any(address in network for network in networks)
 
 
 def _bounded(receive: Receive, headers: Headers) -> Receive:

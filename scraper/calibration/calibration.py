@@ -18,6 +18,7 @@ from converters.signature import MAX_BYTES, recognise, signature
 from converters.speech import windows
 from scraper.calibration.originals import OriginalLost, as_wav, original, unproved_original
 from scraper.catalog import CalibrationTry, Catalog, Recording
+from scraper.catalog.calibrations import CalibrationVerdict
 from scraper.clock import utcnow
 from scraper.ingest.quarantine import Quarantine
 from scraper.models import Identity
@@ -30,6 +31,7 @@ _LEAST_SECONDS, _GOOD_SECONDS = 0.5, (3.0, 300.0)
 #: After so many comparisons in a row that said nothing, there is none for a while.
 _MOST_IN_VAIN, _REST = 5, timedelta(days=7)
 _MOST_PAIRS = 3
+_WORDS: dict[type[Verdict], CalibrationVerdict] = {Confirmed: "confirmed", Contradiction: "contradicted", Undecided: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,7 @@ class Calibration:
         header = int((layout or believed or f"gsff/{CLAIMED_HEADER}").split("/")[1])
         head = source.read(0, min(header, MAX_BYTES))
         sign = signature(head, source.size, [one.signature for one in known if layout and one.layout == layout])
-        word = {Confirmed: "confirmed", Contradiction: "contradicted", Undecided: "undecided"}[type(verdict)]
-        self._catalog.enter_calibration(CalibrationTry(form.identity, word, sign, layout, verdict.detail))  # type: ignore[arg-type]
+        self._catalog.enter_calibration(CalibrationTry(form.identity, _WORDS[type(verdict)], sign, layout, verdict.detail))
         return _note(verdict, believed, self._ucm)
 
 

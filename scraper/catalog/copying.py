@@ -62,8 +62,6 @@ class _Digest:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Digest) and (self.rows, self._hash.digest()) == (other.rows, other._hash.digest())
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 def _in_order() -> list[Table]:
     """First what others belong to; last the sums, which triggers change while the others are filled."""

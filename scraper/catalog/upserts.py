@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Column, ColumnCollection, Connection, Table
@@ -33,10 +34,6 @@ class Upsert:
 
     def _build(self, name: str) -> Any:
         # Each has a construct of its own; importing the other's would cost every start.
-        if name == "sqlite":
-            from sqlalchemy.dialects.sqlite import insert
-        else:
-            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-        statement = insert(self._table)
+        statement = import_module(f"sqlalchemy.dialects.{name}").insert(self._table)
         statement = statement.on_conflict_do_update(index_elements=self._key, set_=self._kept(statement.excluded))
         return statement.returning(*self._returning) if self._returning else statement

@@ -102,11 +102,11 @@ class Crew:
             stalled_worker_timeout=self._lease,
         )
         duties = [asyncio.ensure_future(without_end(duty)) for duty in (self._tell_on, self._take_over)]
-        taking = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]
+        taking = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]  # the library has no type here
         leaving = asyncio.ensure_future(self.leaving.wait())
         try:
             await asyncio.wait({taking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            worker.stop()  # type: ignore[no-untyped-call]
+            worker.stop()  # type: ignore[no-untyped-call]  # the library has no type here
             if self.leaving.is_set():
                 await self._leave(taking)
             await taking

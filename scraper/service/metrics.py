@@ -49,7 +49,7 @@ class Tally:
     """What was counted since the service began. From any thread."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type here
         self.registry = CollectorRegistry()
         self._seconds = Histogram(
             _PREFIX + "run_duration_seconds", "How long runs took.", ["ucm"], buckets=_BUCKETS, registry=self.registry

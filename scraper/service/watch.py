@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from scraper.errors import ExitCode, StorageError
@@ -83,7 +84,7 @@ class Watch:
     def look(self, ucms: Iterable[str] | None = None) -> None:
         """Look at these UCMs (None: at all) and the sinks, and tell what is to be told. Blocks while targets are slow; never raises."""
         for ucm in self._service.settings.ucms if ucms is None else ucms:
-            self._look(lambda ucm=ucm: self._alarms.look_at(ucm, self._unrecorded[ucm]), ucm=ucm)  # type: ignore[misc]
+            self._look(partial(self._alarms.look_at, ucm, self._unrecorded[ucm]), ucm=ucm)
         self._look(lambda: look_at_sinks(self._service, self._tell))
 
     def _look(self, look: Callable[[], None], **where: str) -> None:

@@ -52,7 +52,7 @@ class _Loader(_Strict, yaml.SafeLoader):
     """A safe loader that is strict."""
 
 
-class _FastLoader(_Strict, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _FastLoader(_Strict, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which of them it is, turns out at the start
     """The same in C, ten times as fast. It recurses on C's stack: nothing that may be nested too deeply is for it."""
 
 

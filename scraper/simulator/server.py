@@ -30,7 +30,7 @@ _WAIT_SECONDS = 10.0
 class _Protocol(H11Protocol):
     """Lets a response reach its connection, so that it can be cut."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own, which serves TCP only
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 

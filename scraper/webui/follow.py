@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from scraper.errors import DownloadFailed
 
@@ -57,7 +58,7 @@ class GrowingDownload(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         """Fill ``buffer`` with what has arrived; 0 only at the end of a download that arrived whole."""
         while True:
             ended = self._ended.is_set()  # before looking at the size: what came until then is read
