@@ -63,6 +63,7 @@ def test_a_newer_queue_is_refused_untouched(tmp_path: Path, postgres: str) -> No
     with Catalog.open(postgres) as catalog:
         join(settings_of(tmp_path, postgres), catalog)
         catalog.set_meta(_TABLES, "99.00.00_01_from_the_future.sql")
-        with pytest.raises(CatalogTooNew):
+        with pytest.raises(CatalogTooNew) as caught:
             join(settings_of(tmp_path, postgres), catalog)
+        assert caught.value.exit_code == 8
         assert catalog.get_meta(_TABLES) == "99.00.00_01_from_the_future.sql"

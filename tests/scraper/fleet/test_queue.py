@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from procrastinate.jobs import Status
+from waiting import until
 
 from scraper.errors import CatalogUnreachable, StoreUnwritable
 from scraper.fleet.queue import BACKFILL, JOB, JOBS, Queue, conninfo
@@ -150,8 +151,7 @@ def test_what_workers_tell_arrives_whole_but_for_what_is_too_long(on: Any) -> No
         await ready.wait()
         events = [{"task": str(number), "data": {"message": "ü" * 200}} for number in range(100)]
         await queue.tell([*events, {"message": "x" * 8000}, {"event": "last"}])
-        while not heard or heard[-1] != {"event": "last"}:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: heard[-1:] == [{"event": "last"}])
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
         assert heard == [*events, {"event": "last"}]
@@ -177,8 +177,9 @@ def test_a_database_that_is_read_only_is_told_as_such(database: str) -> None:
             assert await queue.all() == []
             await queue.ask(run())
 
-    with pytest.raises(StoreUnwritable, match="read-only"):
+    with pytest.raises(StoreUnwritable, match="read-only") as caught:
         asyncio.run(story())
+    assert caught.value.exit_code == 8
 
 
 def test_this_machines_clock_is_compared(on: Any) -> None:
