@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import time
 from contextlib import closing
 from datetime import date
 
 import pytest
+from waiting import wait_until
 
 from scraper.catalog import Catalog, SliceState
 
@@ -40,13 +40,6 @@ def slices(place):
     with Catalog.open(f"sqlite:///{place.folder}/data/catalog.db") as catalog:
         (found,) = catalog.find_backfills()
         return catalog.backfill_slices(found.id)
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def recordings_moved(place):

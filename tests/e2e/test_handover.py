@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import yaml
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -47,9 +47,6 @@ def test_service_hands_over_what_a_job_archived_with_its_calls(branch, serving, 
     assert report.recordings.archived == 5
     assert any("of what sinks are to get 5 wait" in note.lower() for note in report.notes)
     with serving(place):
-        deadline = time.monotonic() + 60
-        while len(came) < 5:
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.05)
+        wait_until(lambda: len(came) == 5)
     assert {one["recording"]["path"] for one in came} == set(place.archived())
     assert all(one["calls"] and one["calls"][0]["start"] for one in came)

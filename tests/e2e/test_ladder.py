@@ -7,17 +7,11 @@ import signal
 import time
 
 import pytest
+from waiting import wait_until
 
 from scraper.models import Source
 
 pytestmark = pytest.mark.browser
-
-
-def wait_until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 # --- lists ---
@@ -241,7 +235,7 @@ def test_sigkill_at_any_moment_loses_and_doubles_nothing(branch):
     for action in ("packFile", "recapi", "recapi"):
         before = place.ucm.state.count(action)
         process = place.command("run", "--json")
-        wait_until(lambda: place.ucm.state.count(action) > before or process.poll() is not None)  # noqa: B023
+        wait_until(lambda: place.ucm.state.count(action) > before or process.poll() is not None)  # noqa: B023 -- called before the loop goes on
         time.sleep(rng.uniform(0.0, 1.0))
         process.kill()
         process.communicate()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 
 import psutil
 import pytest
 import yaml
+from waiting import wait_until
 
 from scraper.job import job
 from scraper.lock import browser_lock
@@ -96,10 +96,7 @@ def test_dry_run_of_several_ucms_says_what_each_would_fetch(three):
 def test_signal_stops_all_in_order_and_each_has_its_report(three):
     three.configure(**{f"waits{number}": {"url": "http://127.0.0.1:9", "api": {"username": "n", "password": "x"}} for number in range(3)})
     process = three.command("run", "--json")
-    deadline = time.monotonic() + 60
-    while not (three.folder / "data" / "work" / "slow").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until((three.folder / "data" / "work" / "slow").exists, alive=process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     reports = [json.loads(line) for line in out.splitlines()]
@@ -113,14 +110,10 @@ def test_second_signal_ends_all_at_once_with_all_that_they_started(three):
     three.configure(slow={"url": three.ucm.url, "tls": {"pin": three.ucm.pin}, "api": {"username": API_USER, "password": API_PASSWORD}})
     three.ucm.state.faults.set("hang", "api")
     process = three.command("run", "--json")
-    deadline = time.monotonic() + 60
-    while not (three.folder / "data" / "work" / "slow").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until((three.folder / "data" / "work" / "slow").exists, alive=process)
     children = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGTERM)
-    while b"Stopping" not in process.stderr.readline().encode():
-        assert time.monotonic() < deadline
+    assert any("Stopping" in line for line in process.stderr)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM

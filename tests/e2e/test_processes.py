@@ -7,19 +7,13 @@ import time
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from scraper.settings import load
 from scraper.simulator import WEB_PASSWORD, WEB_USER
 from scraper.webui.login import with_person
 
 pytestmark = pytest.mark.browser
-
-
-def wait_until(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def browsers_of(place):

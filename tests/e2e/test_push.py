@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from waiting import wait_until
 
 from scraper.catalog import Catalog
 from scraper.cdr import parse_groups
@@ -48,13 +49,6 @@ def listen(office: Office, **more: Any) -> None:
 def gaps_of(office: Office) -> list[Any]:
     with Catalog.open(f"sqlite:///{office.folder}/data/catalog.db") as catalog:
         return catalog.open_gaps("office")
-
-
-def wait_for(true: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def serve_while(office: Office, work: Callable[[str, Service], None]) -> None:
@@ -91,8 +85,8 @@ def test_a_pushed_recording_is_archived_whole_without_a_browser_though_the_pbx_w
             json_pusher.probe()
             made = [*json_pusher.hang_up(3), *xml_pusher.hang_up(1, RecordingClass.QUEUE)]
             assert json_pusher.post(json_pusher.body([])) and json_pusher.statuses == [200] * 6 and xml_pusher.statuses == [200]
-            assert wait_for(lambda: set(office.archived()) == {recording.path for recording in made}, 40)
-            assert wait_for(lambda: service.pushes.counts.fetched == 4, 5)
+            wait_until(lambda: set(office.archived()) == {recording.path for recording in made}, 40)
+            wait_until(lambda: service.pushes.counts.fetched == 4, 5)
 
     serve_while(office, work)
     assert office.all_is_exact()
@@ -160,5 +154,5 @@ def test_a_flood_and_a_kill_lose_no_push_that_was_answered_200(branch: Callable[
         known = {stored.acct_id for stored in catalog.calls("office")}
     assert known >= {str(number % 1500) for number in range(2000) if taken[number]} and sum(taken) > 1000
     with service_of(office):
-        assert wait_for(lambda: set(office.archived()) == {recording.path for recording in made}, 60)
+        wait_until(lambda: set(office.archived()) == {recording.path for recording in made}, 60)
     assert office.sign_ins("web") == 0

@@ -20,20 +20,13 @@ import psutil
 import pytest
 import yaml
 from mounts import mounted
+from waiting import wait_until
 
 from scraper.backfill import Backfills
 from scraper.catalog import BackfillState, Catalog, Direction, SliceState
 from scraper.service.process import MARK, clean_up, home_of
 
 pytestmark = pytest.mark.browser
-
-
-def wait_until(condition, seconds=90.0):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 class Serving:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from procrastinate.jobs import Status as Ends
+from waiting import until
 
 from scraper.catalog import Catalog
 from scraper.errors import CatalogUnreachable, ExitCode, StoreUnwritable
@@ -43,18 +44,14 @@ class House:
     async def _never(self, task: Task) -> Any:
         raise AssertionError
 
-    async def until(self, condition: Callable[[], Any]) -> None:
-        while not condition():  # noqa: ASYNC110 -- here and below: another's doing
-            await asyncio.sleep(0.01)
-
     async def queued(self, task: Task) -> None:
-        while task.id not in {one.task.id for one in await self.queue.all()}:  # noqa: ASYNC110
+        while task.id not in {one.task.id for one in await self.queue.all()}:  # noqa: ASYNC110 -- here and below: another's doing
             await asyncio.sleep(0.01)
 
     async def take(self) -> tuple[int, Task]:
         """As a worker does."""
         worker = await self.queue.app.job_manager.register_worker()
-        while not (job := await self.queue.app.job_manager.fetch_job(queues=[JOBS, BACKFILL], worker_id=worker)):  # noqa: ASYNC110
+        while not (job := await self.queue.app.job_manager.fetch_job(queues=[JOBS, BACKFILL], worker_id=worker)):  # noqa: ASYNC110 -- likewise
             await asyncio.sleep(0.01)
         return job.id or 0, Task.from_json(job.task_kwargs["task"])
 
@@ -98,7 +95,7 @@ def test_a_job_shows_from_its_asking_to_its_report(serve: Any, catalog: Catalog)
         listening = asyncio.ensure_future(listen())
         number, task = await house.take()
         assert task == state.task
-        await house.until(lambda: state.stage is Stage.RUNNING)
+        await until(lambda: state.stage is Stage.RUNNING)
         assert state.started_at and not house.dispatch.is_free("one") and house.dispatch.is_free("two")
         report = Report(task.id, "one", Trigger.MANUAL, datetime.now(UTC), finished_at=datetime.now(UTC), status=Status.COMPLETE)
         catalog.start_run(task.id, "one", Trigger.MANUAL, report.window, report.started_at)
@@ -108,7 +105,7 @@ def test_a_job_shows_from_its_asking_to_its_report(serve: Any, catalog: Catalog)
         await house.tell(task, "result", exit_code=0, run_id=task.id, result=None)
         catalog.finish_run(report)
         await house.end(number)
-        await house.until(lambda: house.ended)
+        await until(lambda: house.ended)
         assert (state.stage, state.exit_code, state.run_id) == (Stage.ENDED, report.exit_code, task.id)
         assert state.result and state.result["schema"] == 1
         await listening
@@ -122,13 +119,13 @@ def test_what_a_worker_gave_back_waits_again(serve: Any) -> None:
     async def story(house: House) -> None:
         state = house.dispatch.ask(run())
         number, _ = await house.take()
-        await house.until(lambda: state.stage is Stage.RUNNING)
+        await until(lambda: state.stage is Stage.RUNNING)
         await house.queue.app.job_manager.retry_job_by_id_async(number, retry_at=datetime.now(UTC))
-        await house.until(lambda: state.stage is Stage.WAITING)
+        await until(lambda: state.stage is Stage.WAITING)
         again, _ = await house.take()
-        await house.until(lambda: state.stage is Stage.RUNNING)
+        await until(lambda: state.stage is Stage.RUNNING)
         await house.end(again)
-        await house.until(lambda: house.ended)
+        await until(lambda: house.ended)
         assert state.exit_code == ExitCode.INTERNAL  # nobody said how it ended
 
     serve(story)
@@ -143,12 +140,12 @@ def test_what_waits_is_dropped_and_what_runs_is_asked_to_stop(serve: Any) -> Non
         assert dispatch.stop(at_once.task.id) and at_once.exit_code == ExitCode.GAPS
         await house.queued(waiting.task)
         assert dispatch.stop(waiting.task.id)
-        await house.until(lambda: running.stage is Stage.RUNNING and waiting.stage is Stage.ENDED)
+        await until(lambda: running.stage is Stage.RUNNING and waiting.stage is Stage.ENDED)
         assert waiting.exit_code == ExitCode.GAPS and dispatch.stop(running.task.id) and running.stage is Stage.STOPPING
-        while not any(one.stopping for one in await house.queue.all()):  # noqa: ASYNC110
+        while not any(one.stopping for one in await house.queue.all()):  # noqa: ASYNC110 -- likewise
             await asyncio.sleep(0.01)
         await house.end(number)
-        await house.until(lambda: running.stage is Stage.ENDED)
+        await until(lambda: running.stage is Stage.ENDED)
         assert running.exit_code == ExitCode.GAPS and not dispatch.stop(running.task.id)
         assert await house.queue.all() == []
 
@@ -159,7 +156,7 @@ def test_another_schedulers_tasks_show_as_well(serve: Any) -> None:
     async def story(house: House) -> None:
         task = run()
         await house.queue.ask(task)
-        await house.until(lambda: house.dispatch.state(task.id))
+        await until(lambda: house.dispatch.state(task.id))
         assert house.dispatch.ask(run()).task == task
 
     serve(story)
@@ -170,10 +167,10 @@ def test_jobs_of_a_ucm_that_is_configured_no_more_are_dropped_by_the_one_who_lea
         old, other = run(ucm="removed"), run()
         await house.queue.ask(old)
         await house.queue.ask(other)
-        await house.until(lambda: house.dispatch.state(old.id))
+        await until(lambda: house.dispatch.state(old.id))
         assert house.dispatch.state(old.id).stage is Stage.WAITING
         house.dispatch.leads = True
-        await house.until(lambda: house.ended)
+        await until(lambda: house.ended)
         assert [one.task.id for one in await house.queue.all()] == [other.id]
 
     serve(story)

@@ -16,6 +16,7 @@ import pytest
 from loguru import logger
 from procrastinate import JobContext
 from sqlalchemy.engine import make_url
+from waiting import until
 
 from scraper.bandwidth import Bandwidth
 from scraper.errors import Busy
@@ -100,11 +101,10 @@ def test_a_worker_outlasts_a_database_that_refuses_it(settings: Settings, troubl
                 await asked.ask(Task(Kind.RUN, "one", Trigger.SCHEDULE))
                 say(_TROUBLE[trouble][0])
                 working = asyncio.ensure_future(worker._keep_working(queue, crew))
-                while "queue-lost" not in "".join(lines):  # noqa: ASYNC110 -- here and below: another's doing
-                    await asyncio.sleep(0.01)
+                await until(lambda: "queue-lost" in "".join(lines))
                 assert len(await asked.all()) == 1
                 say(_TROUBLE[trouble][1])
-                while await asked.all():  # noqa: ASYNC110
+                while await asked.all():  # noqa: ASYNC110 -- another's doing
                     await asyncio.sleep(0.01)
                 crew.leaving.set()
                 await working

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from waiting import until
 
 from scraper.handover.deliver import Handover
 from scraper.handover.lane import Until
@@ -19,13 +19,6 @@ def hook(server: Any, kit: Any, **changes: Any) -> dict[str, Any]:
 
 def names(count: int) -> list[str]:
     return [f"auto-{1770400000 + number}-1000-5555550100.wav" for number in range(count)]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """What is waited for happens in other threads."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.fault("handover", "a stop in the middle of a delivery", "it is given back and delivered later", promise="loss")

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import until
 
 from scraper.models import Trigger, Window
 from scraper.service.dispatcher import Dispatcher
@@ -70,12 +71,6 @@ async def settled():
     """Whatever can happen now has happened."""
     for _ in range(20):
         await asyncio.sleep(0)
-
-
-async def until(holds):
-    """It has come to that, sooner or later; :func:`in_loop` has the deadline."""
-    while not holds():  # noqa: ASYNC110 -- what it waits for has no event
-        await asyncio.sleep(0.01)
 
 
 def in_loop(test):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from waiting import until
 
 from scraper.models import Trigger, Window
 from scraper.service.alarms import FAILING
@@ -62,11 +63,6 @@ class Post:
         state.stage, state.exit_code, state.run_id = stage, exit_code, run_id
         await self.dispatch.told.put(Event(task.id, task.ucm, "stage", {"stage": stage.value}))
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 -- what it waits for has no event
-                await asyncio.sleep(0.01)
-
 
 @pytest.fixture
 def post(ward: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
@@ -96,7 +92,7 @@ def test_a_good_run_is_pinged_and_counted(post: Post) -> None:
         await post.stage(task, Stage.RUNNING)
         report = post.ward.ran(HOUR)
         await post.stage(task, Stage.ENDED, 0, report.run_id)
-        await post.until(lambda: len(post.pings) == 2)
+        await until(lambda: len(post.pings) == 2)
 
     keep(post, story)
     assert post.pings == ["/start", ""]
@@ -107,7 +103,7 @@ def test_failed_runs_are_pinged_and_told_though_the_catalog_never_heard_of_them(
     async def story() -> None:
         for _ in range(3):
             await post.stage(run(), Stage.ENDED, 8)
-        await post.until(lambda: bool(post.titles))
+        await until(lambda: bool(post.titles))
 
     keep(post, story)
     assert post.pings == ["/fail"] * 3
@@ -120,9 +116,9 @@ def test_after_a_job_only_its_ucm_is_looked_at(post: Post) -> None:
     post.watch.look = lambda ucms=None: (looked.append(ucms and sorted(ucms)), look(ucms))  # type: ignore[method-assign,assignment]
 
     async def story() -> None:
-        await post.until(lambda: bool(looked))
+        await until(lambda: bool(looked))
         await post.stage(run(), Stage.ENDED, 0, post.ward.ran(HOUR).run_id)
-        await post.until(lambda: len(looked) == 2)
+        await until(lambda: len(looked) == 2)
 
     keep(post, story)
     assert looked == [None, ["office"]]
@@ -154,7 +150,7 @@ def test_stop_waits_for_no_message(post: Post, monkeypatch: pytest.MonkeyPatch) 
         post.ward.failed((4 - number) * HOUR)
 
     async def story() -> None:
-        await post.until(lambda: bool(post.titles))
+        await until(lambda: bool(post.titles))
 
     keep(post, story)
     assert post.closed.is_set()
@@ -169,7 +165,7 @@ def test_what_is_no_whole_run_is_not_pinged(post: Post) -> None:
             await post.stage(task, Stage.ENDED, 6)
         await post.stage(run(), Stage.ENDED, 9)  # another program works on it: it is tried again
         await post.stage(run(), Stage.ENDED, 8)
-        await post.until(lambda: bool(post.pings))
+        await until(lambda: bool(post.pings))
 
     keep(post, story)
     assert post.pings == ["/fail"]
@@ -178,7 +174,7 @@ def test_what_is_no_whole_run_is_not_pinged(post: Post) -> None:
 def test_a_browser_that_was_ended_is_counted(post: Post) -> None:
     async def story() -> None:
         await post.dispatch.told.put(Event("1", "office", "log", {"action": "browser-silent"}))
-        await post.until(post.dispatch.told.empty)
+        await until(post.dispatch.told.empty)
 
     keep(post, story)
     assert post.watch.tally.registry.get_sample_value("ucm_scraper_browser_restarts_total", {"ucm": "office"}) == 1
@@ -189,12 +185,12 @@ def test_the_watch_outlives_a_catalog_that_breaks(post: Post) -> None:
         with post.ward.catalog.transaction() as connection:
             connection.exec_driver_sql("ALTER TABLE runs RENAME TO away")
         await post.stage(run(), Stage.ENDED, 8)
-        await post.until(post.dispatch.told.empty)
+        await until(post.dispatch.told.empty)
         with post.ward.catalog.transaction() as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO runs")
         for _ in range(2):
             await post.stage(run(), Stage.ENDED, 8)
-        await post.until(lambda: bool(post.titles))
+        await until(lambda: bool(post.titles))
 
     keep(post, story)
     assert post.titles == ["office: 3 runs failed in a row"]
