@@ -280,7 +280,7 @@ def _with_this_folder() -> dict[str, str]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """As a plugin of :func:`collect`: tell the rows."""
-    print(_PREFIX + json.dumps([asdict(row) for row in rows_of(session.items)]))  # noqa: T201
+    print(_PREFIX + json.dumps([asdict(row) for row in rows_of(session.items)]))  # noqa: T201 -- the process that asked reads it
 
 
 if __name__ == "__main__":

@@ -56,12 +56,12 @@ def _logs_under(folder: Path) -> list[str]:
 def pytest_configure(config: pytest.Config) -> None:
     """Listen from now on."""
     config.addinivalue_line("markers", "numbers_shown: shows numbers on stderr on purpose")
-    subprocess.Popen.communicate, CliRunner.invoke = _communicate_and_note, _invoke_and_note  # type: ignore[method-assign]
+    subprocess.Popen.communicate, CliRunner.invoke = _communicate_and_note, _invoke_and_note
 
 
 def pytest_unconfigure() -> None:
     """Listen no longer."""
-    subprocess.Popen.communicate, CliRunner.invoke = _communicate, _invoke  # type: ignore[method-assign]
+    subprocess.Popen.communicate, CliRunner.invoke = _communicate, _invoke
 
 
 @pytest.hookimpl(tryfirst=True)

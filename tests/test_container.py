@@ -178,7 +178,7 @@ def test_other_kinds_of_namespaces_stay_forbidden(home: Path) -> None:
 
 def unit() -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.optionxform = str
     parser.read(DOCS / "ucm-scraper.service")
     return parser
 

@@ -51,7 +51,7 @@ def in_table() -> dict[str, str]:
     """The README's table of commands: each with what it says of its options and arguments."""
     cells = [line.split("|")[1] for line in section("Commands").splitlines() if line.startswith("| `")]
     spans = [span for cell in cells for span in re.findall(r"`([^`]+)`", cell)]
-    return {re.match(r"[a-z]+(?: [a-z]+)?", span)[0]: span for span in spans}  # type: ignore[index]
+    return {re.match(r"[a-z]+(?: [a-z]+)?", span)[0]: span for span in spans}
 
 
 def test_readme_is_short() -> None:

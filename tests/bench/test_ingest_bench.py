@@ -44,7 +44,7 @@ class Took:
 def measured(command: list[str], **options: object) -> Took:
     os.sync()  # what earlier rounds left to be written must not disturb this one
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

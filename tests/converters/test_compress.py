@@ -97,7 +97,7 @@ def test_what_libsndfile_refuses_is_incompressible(compression: Compression, rat
 class Full(io.BytesIO):
     """A file on a disk that becomes full."""
 
-    def write(self, data) -> int:  # type: ignore[override]
+    def write(self, data) -> int:
         if self.tell() > 4000:
             raise OSError(errno.ENOSPC, "No space left on device")
         return super().write(data)

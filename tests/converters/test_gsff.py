@@ -18,7 +18,7 @@ UNFIT = b"GSFF\x12\x34\x56\x78"
 
 
 def read(data: bytes, **options: object) -> Decoded:
-    return decode(BytesSource(data), Options(**options))  # type: ignore[arg-type]
+    return decode(BytesSource(data), Options(**options))
 
 
 def confirmed(layout: str) -> tuple[KnownLayout, ...]:

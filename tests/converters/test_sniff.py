@@ -74,7 +74,7 @@ def test_sniff_any_bytes_gives_a_word(head: bytes) -> None:
     assert sniff(head).isalnum()
 
 
-def test_sniff_headerless_sound_is_unknown(sound) -> None:  # type: ignore[no-untyped-def]
+def test_sniff_headerless_sound_is_unknown(sound) -> None:
     for seed in range(20):
         assert sniff(sound.speech(0.3, seed).tobytes()) == "unknown"
     assert sniff(np.full(2000, -1025, "<i2").tobytes()) == "unknown"  # 0xff 0xfb, MP3's sync word, all over

@@ -86,7 +86,7 @@ def test_a_json_line_is_one_object_with_its_action(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("format", ["human", "json"])
 def test_a_secret_is_hidden_in_message_value_url_and_traceback(capsys: pytest.CaptureFixture[str], format: str) -> None:
     secret = 'p@ss w"ord/5é'
-    log.setup(format=format)  # type: ignore[arg-type]
+    log.setup(format=format)
     log.hide(secret)
     try:
         password = secret

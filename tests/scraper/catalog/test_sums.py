@@ -32,7 +32,7 @@ def kept(catalog: Catalog) -> tuple[dict[Any, Any], dict[Any, Any]]:
     with catalog.reading() as connection:
         sums = {row.ucm: (row.recordings, row.size) for row in connection.execute(recording_sums.select())}
         days = {(row.ucm, row.day): (row.recordings, row.size) for row in connection.execute(recording_days.select())}
-    return ({key: value for key, value in found.items() if value != (0, 0)} for found in (sums, days))  # type: ignore[return-value]
+    return ({key: value for key, value in found.items() if value != (0, 0)} for found in (sums, days))
 
 
 def counted(catalog: Catalog) -> tuple[dict[Any, Any], dict[Any, Any]]:

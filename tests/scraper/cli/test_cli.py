@@ -395,7 +395,7 @@ def test_every_error_of_a_command_becomes_its_exit_code_and_a_sentence(
         raise error
 
     fake = types.ModuleType("scraper.webui.login")
-    fake.login = login  # type: ignore[attr-defined]
+    fake.login = login
     monkeypatch.setitem(sys.modules, "scraper.webui.login", fake)
     result = call("login", "--ucm", "one")
     assert result.exit_code == expected and says in result.stderr and result.stdout == ""

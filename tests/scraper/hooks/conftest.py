@@ -59,5 +59,5 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
     with Catalog.open(settings.catalog.url) as catalog:
         counts, told = PushCounts(), list[tuple[str, Sequence[Call]]]()
         pushes = SimpleNamespace(counts=counts, noted=lambda ucm, calls: told.append((ucm, calls)))
-        app = create_hooks_app(SimpleNamespace(settings=settings, catalog=catalog, pushes=pushes))  # type: ignore[arg-type]
+        app = create_hooks_app(SimpleNamespace(settings=settings, catalog=catalog, pushes=pushes))
         yield Listener(catalog, app, counts, told)

@@ -27,7 +27,7 @@ LEG = {
 
 
 def writer(form: Any) -> Pusher:
-    return Pusher(None, "http://localhost", ("", ""), form)  # type: ignore[arg-type]
+    return Pusher(None, "http://localhost", ("", ""), form)
 
 
 def record(shape: str) -> dict[str, Any]:

@@ -119,13 +119,13 @@ class Histories(RuleBasedStateMachine):
             left = left - 1 if left else left
             remove(path)
 
-        self.archive.store.remove = trip  # type: ignore[method-assign]
+        self.archive.store.remove = trip
         try:
             work()
         except Killed:
             pass
         finally:
-            self.archive.store.remove = remove  # type: ignore[method-assign]
+            self.archive.store.remove = remove
 
     @invariant()
     def all_is_as_it_should_be(self) -> None:

@@ -51,7 +51,7 @@ def read(archive: Archive, pages: Pages, day: float, *, whole: bool = False) -> 
     desk: Any = SimpleNamespace(
         catalog=archive.catalog, order=SimpleNamespace(ucm=UCM), report=report, forgotten=archive.catalog.forgotten(UCM)
     )
-    lists = Lists(desk, pages, Remembered(archive.catalog, UCM, ZONE), Reading(at, whole))  # type: ignore[arg-type]
+    lists = Lists(desk, pages, Remembered(archive.catalog, UCM, ZONE), Reading(at, whole))
     asyncio.run(lists._read(RecordingClass.MONITOR))
     lists.remember()
     assert RecordingClass.MONITOR in lists.read

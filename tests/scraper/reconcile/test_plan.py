@@ -89,7 +89,7 @@ def plan(
 ) -> Plan:
     listing = None if rows is None else Listing(rows)
     around = Situation("office", ZONE, NOW, ways())
-    return make_plan(Inventories(calls, listing, archive, gaps), replace(around, **situation))  # type: ignore[arg-type]
+    return make_plan(Inventories(calls, listing, archive, gaps), replace(around, **situation))
 
 
 def fetched(made: Plan) -> dict[Way, int]:
@@ -477,7 +477,7 @@ def test_any_order_of_any_rows_gives_one_plan_and_every_recording_is_counted_onc
 ) -> None:
     made = [plan(calls, rows, archive, gaps=gaps, window=window)]
     for part in (calls, rows, archive, gaps):
-        random.shuffle(part)  # type: ignore[attr-defined]
+        random.shuffle(part)
     made.append(plan(calls, rows, archive, gaps=gaps, window=window))
     first, second = ((one.fetches, one.gaps, one.to_record, one.withdrawn, one.same_as, one.tally, list(one.states())) for one in made)
     assert first == second

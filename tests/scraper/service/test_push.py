@@ -133,7 +133,7 @@ class Place:
 
         async def run() -> Pushes:
             service = SimpleNamespace(settings=self.settings, catalog=self.catalog, dispatch=dispatch, clock=lambda: datetime.now(UTC))
-            pushes = Pushes(service, FAST)  # type: ignore[arg-type]
+            pushes = Pushes(service, FAST)
             calls = self.push(*names)
             running = asyncio.ensure_future(pushes.run())
             if told:
