@@ -7,17 +7,19 @@ Everything in them is made up: the simulation's numbers are of the fictional 555
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from scraper.simulator import API_PASSWORD, API_USER, Simulator
 from scraper.webui.browser import ensure_browser, find_browser
@@ -30,7 +32,10 @@ OFFICES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("warehouse", {"seed": 3, "recordings": 40, "calls_without_file": 6}),
 )
 _OURS = (sys.executable, "-m", "scraper", "--config")
-PAGES = {"overview": "/", "recordings": "/recordings", "gaps": "/gaps"}
+PAGES = {"overview": "/", "recordings": "/recordings", "gaps": "/gaps", "keeping": "/keeping"}
+#: Of a list's page, the first link of these is opened.
+FIRST_OF = {"run": ("/runs", "main td a[href^='/runs/']"), "recording": ("/recordings?ucm=branch-north", "main td a[href^='/recordings/']")}
+BACKFILL_DAYS = 365
 
 
 def main() -> None:
@@ -93,9 +98,28 @@ def _photograph(address: str, folder: Path) -> None:
         page.locator("h1", has_text="Overview").wait_for()
         for name, path in PAGES.items():
             page.goto(path)
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=folder / f"{name}.png")
+            _keep(page, folder / f"{name}.png")
+        for name, (path, link) in FIRST_OF.items():
+            page.goto(path)
+            page.click(link)
+            _keep(page, folder / f"{name}.png")
+        page.goto(_backfill(page))
+        page.locator("#live", has_text=re.compile(r"[4-9] of \d+ slices done")).wait_for(timeout=120_000)
+        page.screenshot(path=folder / "backfill.png")  # its page goes on asking for news
         browser.close()
+
+
+def _keep(page: Page, path: Path) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=path)
+
+
+def _backfill(page: Page) -> str:
+    """Begins a backfill of the last year; its page."""
+    until = datetime.now(UTC).date()
+    window = {"ucm": OFFICES[0][0], "since": str(until - timedelta(days=BACKFILL_DAYS)), "until": str(until)}
+    answer = page.request.post("/api/v1/backfills", headers={"Authorization": f"Bearer {TOKEN}"}, data=window)
+    return f"/backfills/{answer.json()['id']}"
 
 
 if __name__ == "__main__":
