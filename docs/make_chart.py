@@ -12,9 +12,9 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 HERE = Path(__file__).parent
 #: Pixels: of the whole picture's width, left and right of the panels, of a panel with its title and without, of a strip of faults.
