@@ -162,7 +162,7 @@ class BucketStore:
 
     def probe(self) -> None:
         """Raise what would keep a first job from storing here; leaves nothing behind."""
-        key = self._key(f"{INCOMING}/probe-{secrets.token_hex(8)}")
+        key = self._key(f"{INCOMING}/probe")  # always the same: what a kill leaves goes with the next
         self._read_marker()
         self._bucket.put(key, b"")
         self._bucket.delete(key)

@@ -15,6 +15,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -99,7 +100,8 @@ class LocalStore:
                 create_private(marker, json.dumps({"id": secrets.token_hex(16)}).encode())
             identifier = str(json.loads(marker.read_bytes())["id"])
             make_folder(self.root / INCOMING)
-            LocalFile(self.root / INCOMING / f"probe-{secrets.token_hex(8)}").discard()
+            with TemporaryFile(dir=self.root / INCOMING):  # may one be made here? It has no name that a kill could leave
+                pass
             self._template.longest = min(MAX_NAME_BYTES, os.pathconf(self.root, "PC_NAME_MAX"))
         except OSError as error:
             raise storage_error(error, "The store") from error
