@@ -70,7 +70,7 @@ class Life:
 
 
 #: As much of everything as half a day holds.
-HALF_A_DAY = Life(days=0.5, calls=(90, 200), faults=(100, 300), lasts=(30, 100), restarts=(120, 180), away=(1, 20), rest=1)
+HALF_A_DAY = Life(days=0.5, calls=(90, 200), faults=(100, 300), lasts=(30, 100), restarts=(200, 300), away=(1, 20), rest=1)
 
 
 class Month:
@@ -103,7 +103,7 @@ class Month:
         middle, pause = START + self.life.days / 2 * DAY, EVERY["head"][1]
         for number, when in enumerate(_each(START, middle, lambda: self._minutes(self.life.restarts))):
             mark = START + math.ceil((when - START) / pause) * pause  # when a job begins
-            yield mark, "down", signal.SIGKILL if number % 2 else signal.SIGTERM
+            yield mark, "down", signal.SIGTERM if number % 2 else signal.SIGKILL
             yield mark + self._minutes(self.life.away), "up", None
 
     def _backfills(self) -> Iterator[Event]:
