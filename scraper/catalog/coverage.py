@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, select
 
 from scraper.catalog.database import Database
-from scraper.catalog.schema import gaps, inventory, recording_days
+from scraper.catalog.schema import OPEN_GAP, gaps, inventory, recording_days
 from scraper.models import UNDATED, time_in_name
 
 
@@ -37,7 +37,7 @@ class CoverageByDay(Database):
         stored = select(held.day, *sums).where(held.ucm.in_(zones), held.day >= since).group_by(held.day).having(sums[0] > 0)
         listed = and_(*(inventory.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
         columns = (gaps.c.ucm, gaps.c.month, gaps.c.name, inventory.c.call_time)
-        missing = select(*columns).select_from(gaps.outerjoin(inventory, listed)).where(gaps.c.closed_at.is_(None), gaps.c.ucm.in_(zones))
+        missing = select(*columns).select_from(gaps.outerjoin(inventory, listed)).where(OPEN_GAP, gaps.c.ucm.in_(zones))
         with self.reading() as connection:
             for when, count, size in connection.execute(stored):
                 days[when or UNDATED] = DayCoverage(int(count), int(size))

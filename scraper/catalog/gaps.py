@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.recordings import identity_columns, identity_of
-from scraper.catalog.schema import gaps
+from scraper.catalog.schema import OPEN_GAP, gaps
 from scraper.clock import utcnow
 from scraper.models import GONE_CONFIRMED_AFTER, Gap, GapReason, Identity, utc
 
@@ -46,7 +46,7 @@ class Gaps(Database):
 
     def open_gaps(self, ucm: str) -> list[OpenGap]:
         """What is open now, oldest first."""
-        return self._gaps(and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None)))
+        return self._gaps(and_(gaps.c.ucm == ucm, OPEN_GAP))
 
     def closed_gaps(self, ucm: str, closed_as: ClosedAs) -> list[OpenGap]:
         """What was closed this way, oldest first."""

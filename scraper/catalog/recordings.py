@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, f
 from scraper.catalog.database import Database, now
 from scraper.catalog.manifests import tell_announced, tell_gone
 from scraper.catalog.outbox import hand_on, queue_announced
-from scraper.catalog.schema import gaps, recording_sums, recordings, tombstones
+from scraper.catalog.schema import OPEN_GAP, gaps, recording_sums, recordings, tombstones
 from scraper.models import GapReason, Identity, RecordingClass, Source
 
 _PAGE = 1000
@@ -166,7 +166,7 @@ class Recordings(Database):
 
     def doubted(self, ucm: str, identity: Identity | None = None) -> dict[Identity, GapReason]:
         """Recordings of which a stored copy is in doubt, or this one if it is: an open gap stands on them, with this reason."""
-        query = select(gaps).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well())
+        query = select(gaps).where(gaps.c.ucm == ucm, OPEN_GAP, _archived_as_well())
         if identity is not None:
             query = query.where(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
         with self.reading() as connection:
@@ -181,7 +181,7 @@ class Recordings(Database):
 
     def totals(self, ucm: str) -> Totals:
         """A UCM's sums over everything known."""
-        doubted = select(func.count()).where(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), _archived_as_well(first=True)).scalar_subquery()
+        doubted = select(func.count()).where(gaps.c.ucm == ucm, OPEN_GAP, _archived_as_well(first=True)).scalar_subquery()
         # An identity has one first version, so that counting these counts identities; one in doubt may have none for a moment.
         first, size = (
             select(held).where(recording_sums.c.ucm == ucm).scalar_subquery()

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, select
+from sqlalchemy import Engine, Select, and_, func, select
 
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import OpenGap, gap_of
-from scraper.catalog.schema import call_files, calls, gaps, inventory, runs
+from scraper.catalog.schema import OPEN_GAP, call_files, calls, gaps, inventory, runs
 from scraper.models import GapReason, RecordingClass, Trigger
 
 #: A job of another trigger, or of a window, never asked for all.
@@ -91,13 +91,14 @@ class Watching(Database):
     def gap_counts(self, ucm: str) -> dict[GapReason, int]:
         """How many gaps are open, by reason, the most frequent first."""
         count = func.count()
-        query = select(gaps.c.reason, count).where(_open(ucm)).group_by(gaps.c.reason).order_by(count.desc(), gaps.c.reason)
+        query = select(gaps.c.reason, count).where(gaps.c.ucm == ucm, OPEN_GAP).group_by(gaps.c.reason)
+        query = query.order_by(count.desc(), gaps.c.reason)
         with self.reading() as connection:
             return {GapReason(reason): number for reason, number in connection.execute(query)}
 
     def a_gap(self, ucm: str, reason: GapReason) -> OpenGap | None:
         """The newest open gap with this reason."""
-        mine = and_(_open(ucm), gaps.c.reason == reason.value)
+        mine = and_(gaps.c.ucm == ucm, OPEN_GAP, gaps.c.reason == reason.value)
         with self.reading() as connection:
             row = connection.execute(select(gaps).where(mine).order_by(gaps.c.id.desc()).limit(1)).mappings().one_or_none()
             return gap_of(row) if row else None
@@ -123,7 +124,7 @@ class Watching(Database):
     def still_missing(self, ucm: str) -> list[Missing]:
         """Open gaps of ordinary recordings that the PBX may still have; what lies in quarantine can't vanish any more."""
         same = and_(*(inventory.c[name] == gaps.c[name] for name in ("ucm", "class", "month", "name")))
-        mine = and_(gaps.c.ucm == ucm, gaps.c["class"] == RecordingClass.MONITOR.value, gaps.c.closed_at.is_(None))
+        mine = and_(gaps.c.ucm == ucm, gaps.c["class"] == RecordingClass.MONITOR.value, OPEN_GAP)
         wanted = and_(mine, gaps.c.reason.not_in(_VANISHED), gaps.c.quarantine_path.is_(None))
         query = select(gaps.c.name, inventory.c.call_time).select_from(gaps.outerjoin(inventory, same)).where(wanted)
         with self.reading() as connection:
@@ -144,11 +145,6 @@ def _named_before(ucm: str, oldest: str) -> Select[int]:
     named = select(call_files.c.id).join(some, some.c.id == call_files.c.call_id)
     ordinary = named.where(call_files.c["class"] == RecordingClass.MONITOR.value).limit(MOST_BEFORE)
     return select(func.count()).select_from(ordinary.subquery())
-
-
-def _open(ucm: str) -> ColumnElement[bool]:
-    # Both are null, or neither: said so, SQLite finds them in its index on the one instead of reading all that ever were.
-    return and_(gaps.c.ucm == ucm, gaps.c.closed_at.is_(None), gaps.c.closed_as.is_(None))
 
 
 #: What was read last, by engine and UCM: a reading, the oldest call that it showed, and when that was.

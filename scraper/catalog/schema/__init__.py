@@ -8,13 +8,14 @@ from scraper.catalog.schema.pbx import calibrations, call_files, calls, inventor
 from scraper.catalog.schema.proof import manifest_lines, manifests
 from scraper.catalog.schema.search import search_index, search_places, search_words
 from scraper.catalog.schema.service import audit, leases, notices, sessions, sign_ins
-from scraper.catalog.schema.work import backfill_slices, backfills, gaps, runs
+from scraper.catalog.schema.work import OPEN_GAP, backfill_slices, backfills, gaps, runs
 
 #: The newest migration in ``migrations/versions``; compared at every start without importing Alembic.
 HEAD = "0012"
 
 __all__ = [
     "HEAD",
+    "OPEN_GAP",
     "audit",
     "backfill_slices",
     "backfills",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, and_
 
 from scraper.catalog.schema.base import Key, identity, metadata
 
@@ -57,6 +57,9 @@ Index(
 )
 Index("ix_gaps_closed_as", gaps.c.ucm, gaps.c.closed_as)
 Index("ix_gaps_open", gaps.c.id, sqlite_where=gaps.c.closed_at.is_(None))
+
+#: Of a gap that is open both are null, else neither: said so, SQLite reads no closed ones, whichever index it takes.
+OPEN_GAP = and_(gaps.c.closed_at.is_(None), gaps.c.closed_as.is_(None))
 
 #: Windows of call times that somebody wants fetched. Dates are PBX local, ``until`` exclusive.
 backfills = Table(

@@ -47,7 +47,8 @@ INDEXES = {
 }
 #: How reading a large table whole is told. Of so few rows, PostgreSQL rather reads the search index than looks up fifty.
 WHOLE = (
-    r"SCAN (recordings|search_(index|places|words))\b(?! USING INDEX| USING COVERING INDEX ix_search_index_newest)",
+    r"SCAN (recordings|search_(index|places|words))\b(?! USING INDEX| USING COVERING INDEX ix_search_index_newest)"
+    r"|ix_gaps_closed_as \(ucm=\?\)",  # all that a UCM ever missed
     r'"Seq Scan"[^{}]*"Relation Name": "(recordings|search_places|search_words|calls|runs)"',
 )
 
