@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fuzz.run import TARGETS, run
 
-_SECONDS = 2
+_SECONDS = 1
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -203,3 +203,7 @@ def test_only_the_front_ends_own_files_are_static(start, path):
     pbx = start()
     assert pbx.http.get("/static/app.js").headers["content-type"].startswith("text/javascript")
     assert b"class State" not in pbx.http.get(path).content
+
+
+def test_the_page_is_told_which_tricks_to_play(start):
+    assert '"mischief": 7' in start(faults={"ui_mischief": "7"}).http.get("/").text
