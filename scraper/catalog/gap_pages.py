@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from scraper.catalog.database import Database
 from scraper.catalog.gaps import OpenGap, gap_of
 from scraper.catalog.recordings import identity_of
-from scraper.catalog.schema import gaps, recordings
+from scraper.catalog.schema import OPEN_GAP, gaps, recordings
 from scraper.models import GapReason, Identity
 
 #: ``open``: still looked for. ``gone``: the PBX said twice that it has it no more, and it is not archived.
@@ -50,9 +50,8 @@ class GapPages(Database):
         """What there is, the most frequent first."""
         columns = (gaps.c.ucm, gaps.c.reason, gaps.c.remedy)
         sums = (func.min(gaps.c.detail), func.count(), func.min(gaps.c.first_seen))
-        # Where one is null, both are: said so, SQLite reads no closed ones, whichever of its indexes it takes.
-        both = [gaps.c.closed_as.is_(None)] if state == "open" else []
-        query = select(*columns, *sums).where(_is(state), gaps.c.ucm.in_(ucms), *both).group_by(*columns)
+        which = OPEN_GAP if state == "open" else _is(state)
+        query = select(*columns, *sums).where(which, gaps.c.ucm.in_(ucms)).group_by(*columns)
         with self.reading() as connection:
             rows = connection.execute(query.order_by(func.count().desc(), *columns)).all()
         return [GapGroup(ucm, GapReason(reason), *rest) for ucm, reason, *rest in rows]
@@ -92,7 +91,7 @@ class GapPages(Database):
 
 def _is(state: GapState) -> ColumnElement[bool]:
     if state == "open":
-        return gaps.c.closed_at.is_(None)
+        return gaps.c.closed_at.is_(None)  # alone, so that SQLite reads them in their order, by ix_gaps_open
     other = gaps.alias()
     names = ("ucm", "class", "month", "name")
     again = exists().where(*(other.c[name] == gaps.c[name] for name in names), other.c.closed_at.is_(None))
