@@ -108,6 +108,17 @@ class WantedHold(BaseModel):
     reason: str = Field(min_length=1, max_length=_LONGEST, pattern=_PLAIN)
 
 
+class TypedHold(BaseModel):
+    """The page's form for one, as it was filled in."""
+
+    ucm: str = Field(default="", max_length=_LONGEST)
+    number: str = Field(default="", max_length=_LONGEST)
+    since: str = Field(default="", max_length=_LONGEST)
+    until: str = Field(default="", max_length=_LONGEST)
+    file: str = Field(default="", max_length=_LONGEST)
+    reason: str = Field(default="", max_length=_LONGEST)
+
+
 class Lifting(BaseModel):
     """Why a hold is lifted; it goes into the audit log."""
 
@@ -172,20 +183,11 @@ def page(request: Request, ucm: Annotated[str, Query(max_length=100)] = "") -> R
 
 
 @router.post("/holds")
-async def hold_page(
-    request: Request,
-    ucm: Annotated[str, Form(max_length=_LONGEST)] = "",
-    number: Annotated[str, Form(max_length=_LONGEST)] = "",
-    since: Annotated[str, Form(max_length=_LONGEST)] = "",
-    until: Annotated[str, Form(max_length=_LONGEST)] = "",
-    file: Annotated[str, Form(max_length=_LONGEST)] = "",
-    reason: Annotated[str, Form(max_length=_LONGEST)] = "",
-) -> Response:
+async def hold_page(request: Request, form: Annotated[TypedHold, Form()]) -> Response:
     """Put a hold in force; what is wrong with it stands at its field."""
-    typed = {"ucm": ucm, "number": number, "since": since, "until": until, "file": file, "reason": reason}
-    typed = {name: text.strip() for name, text in typed.items()}
+    typed = {name: text.strip() for name, text in form.model_dump().items()}
     errors = await in_thread(_enter, request, typed)
-    return await in_thread(_page, request, ucm, typed, errors) if errors else redirect("/keeping#holds")
+    return await in_thread(_page, request, form.ucm, typed, errors) if errors else redirect("/keeping#holds")
 
 
 @router.post("/holds/{id}/lift")
