@@ -40,10 +40,11 @@ def installed_browser() -> None:
         ensure_browser()
 
 
-@pytest.fixture(autouse=True)
-def _browser_where_needed(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("browser"):
-        request.getfixturevalue("installed_browser")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look for a browser before any fixture of the test's own: one of these may hold Playwright open, and its loops share no thread."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("browser"):
+            item.fixturenames.insert(0, "installed_browser")
 
 
 @pytest.fixture(scope="session")
