@@ -6,12 +6,13 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
@@ -21,7 +22,7 @@ from scraper.tls import Certificate
 from scraper.webui import raised
 from scraper.webui.guard import CAPTCHA_HOSTS
 from scraper.webui.relay import relay
-from scraper.webui.watchdog import Rhythm, Watchdog, watched
+from scraper.webui.watchdog import Rhythm, Watchdog, drivers, watched
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 #: The oldest Chromium that is accepted: the first whose new headless mode downloads like a visible browser.
 MINIMUM_VERSION = 112
 
+#: How long a browser may take to start, in seconds: more than the 30 that Playwright's driver gives it with and without a sandbox.
+STARTING_SECONDS = 90.0
 #: How long a browser, or a download in it, may take to end, in seconds.
 CLOSING_SECONDS = 10.0
 
@@ -39,6 +42,7 @@ _SHELL_NAME = "chromium-headless-shell"
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic")
 #: Every frame stays in its page's process: in a process of its own a sandboxed frame runs before the guard has come to it.
 _ONE_PROCESS = "--disable-site-isolation-trials"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,7 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
     Raises :class:`BrowserMissing` (none, or too old) and :class:`BrowserFailed` (it does not start, stops answering, or what Playwright
     raises inside the block).
     """
-    from playwright.async_api import async_playwright  # only now: see `raised`
-
-    async with async_playwright() as playwright, _slowed(options) as slowed:
+    async with _slowed(options) as slowed, _driver() as playwright:
         executable = find_browser(playwright, options.executable, headless=options.headless)
         if executable == find_system_browser(headless=options.headless):
             logger.bind(action="browser-found").info("Using this system's {}: Playwright's own browser is not installed", executable.name)
@@ -137,7 +139,9 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
             *slowed,
             *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
         ]
-        browser = await _start(playwright, executable, args, options)
+        with _as_not_started(STARTING_SECONDS):  # Playwright's own deadline is kept by its driver, which may hang
+            async with asyncio.timeout(STARTING_SECONDS):
+                browser = await _start(playwright, executable, args, options)
         if major_version(browser.version) < MINIMUM_VERSION:
             raise BrowserMissing(f"Chromium {browser.version} is too old; {MINIMUM_VERSION} or newer is needed.")
         async with watched(browser, options.rhythm) as watchdog:
@@ -146,6 +150,44 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
                     yield browser
             finally:
                 await _close(browser, watchdog)
+
+
+@asynccontextmanager
+async def _driver() -> AsyncIterator[Playwright]:
+    """Playwright's driver, a process that speaks to the browser; killed where it answers no more."""
+    from playwright.async_api import async_playwright  # only now: see `raised`
+
+    others = drivers()
+    manager = async_playwright()
+    with _as_not_started(STARTING_SECONDS):
+        playwright = await _answered(manager.__aenter__(), STARTING_SECONDS, others)
+    try:
+        yield playwright
+    finally:
+        with suppress(TimeoutError):
+            await _answered(manager.__aexit__(), CLOSING_SECONDS, others)
+
+
+async def _answered(asked: Coroutine[Any, Any, _T], seconds: float, others: set[int]) -> _T:
+    """What the driver answers. Raises TimeoutError where it hangs, and kills it, whichever is not of ``others``: nothing waits for it then."""
+    answer = asyncio.ensure_future(asked)
+    _, owed = await asyncio.wait({answer}, timeout=seconds)
+    if owed:
+        for driver in drivers() - others:
+            with suppress(ProcessLookupError):
+                os.kill(driver, signal.SIGKILL)
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(answer, return_exceptions=True)
+        raise TimeoutError
+    return answer.result()
+
+
+@contextmanager
+def _as_not_started(seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise BrowserFailed(f"The browser did not start within {seconds:.0f} seconds.") from error
 
 
 async def _close(browser: Browser, watchdog: Watchdog) -> None:

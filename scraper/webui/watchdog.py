@@ -129,5 +129,15 @@ def _child_of_ours(pid: int) -> int | None:
         return None
 
 
+def drivers() -> set[int]:
+    """The processes of Playwright's drivers that this process started; none where the system doesn't tell."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            if _parent_of(int(process.name)) == os.getpid() and b"run-driver" in (process / "cmdline").read_bytes():
+                found.add(int(process.name))
+    return found
+
+
 def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
