@@ -169,7 +169,7 @@ async def _driver() -> AsyncIterator[Playwright]:
 
 
 async def _answered(asked: Coroutine[Any, Any, _T], seconds: float, others: set[int]) -> _T:
-    """What the driver answers. Raises TimeoutError where it hangs, and kills it, whichever is not of ``others``: nothing waits for it then."""
+    """What the driver answers. Raises TimeoutError where it hangs, once it (whichever is not of ``others``) has been killed."""
     answer = asyncio.ensure_future(asked)
     _, owed = await asyncio.wait({answer}, timeout=seconds)
     if owed:
