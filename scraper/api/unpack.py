@@ -7,12 +7,13 @@ from typing import BinaryIO
 
 from converters.sniff import HEAD_BYTES, sniff
 from scraper.errors import DownloadFailed, NotAnArchive, NotARecording
-from scraper.ingest import archive
-from scraper.ingest.archive import Archive, Member
+from scraper.ingest.archive import Archive, read
+from scraper.ingest.inflate import ArchiveLimits
+from scraper.ingest.members import Member
 
 _BLOCK = 1 << 20
 #: More members than this are not looked at: one is wanted.
-_LIMITS = archive.ArchiveLimits(members=16)
+_LIMITS = ArchiveLimits(members=16)
 #: Kinds of body that may be a recording; ``unknown`` is what headerless sound looks like.
 SOUND = frozenset({"riff", "gsff", "mp3", "ogg", "flac", "unknown"})
 _RECORDING = re.compile(r"auto-\d|q\d+-|meetme-")
@@ -30,7 +31,7 @@ def unpack_single(sink: BinaryIO, name: str) -> None:
     """
     sink.seek(0)
     try:
-        with archive.read(sink, _LIMITS) as packed:
+        with read(sink, _LIMITS) as packed:
             member = _only_recording(packed, name)
             damage = packed.damage
     except NotAnArchive as error:

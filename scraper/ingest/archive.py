@@ -6,34 +6,26 @@ regular files are delivered, and memory stays bounded whatever the archive claim
 
 from __future__ import annotations
 
-import os
 import re
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, Self
+from typing import BinaryIO, Self
 
-from converters.interface import Source
 from converters.sniff import sniff
 from scraper.disk import make_folder, writing
 from scraper.ingest.inflate import ArchiveLimits, Inflated, Stopped, not_an_archive
+from scraper.ingest.members import WITHOUT_DATA, Member, PiecesSource, Skipped, SpooledSource
 from scraper.models import is_month
 from scraper.names import clean
-
-__all__ = ["NO_RECORDING", "Archive", "ArchiveLimits", "Member", "PiecesSource", "Skipped", "SpooledSource", "read"]
 
 _BLOCK = 512
 _END_MARK = bytes(_BLOCK)
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"L", b"K", b"x", b"X", b"g"
-_NO_FILES = {b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"5": "a folder", b"6": "a named pipe"}
-#: A hard link is another name of a file that came before: that one had bytes.
-_WITHOUT_DATA = {b"1": "a hard link"} | _NO_FILES
-#: What never holds a recording's bytes, whatever its name.
-NO_RECORDING = frozenset(_NO_FILES.values())
 _FILES = {b"0", b"\0", b"7"}
 #: A header has a handful.
 _MOST_PAX_RECORDS = 100
@@ -52,78 +44,6 @@ class _Damaged(_CutShort):
 
     def __init__(self) -> None:
         super().__init__("a member's header is damaged")
-
-
-class PiecesSource:
-    """A member in memory, in the pieces in which it was unpacked: joining them would copy every recording once more."""
-
-    def __init__(self, pieces: Iterable[memoryview]) -> None:
-        self._pieces = list(pieces)
-        self.size = sum(map(len, self._pieces))
-
-    def pieces(self, offset: int, length: int) -> Iterator[memoryview]:
-        """``length`` bytes from ``offset``, or what there is of them, without copying."""
-        for piece in self._pieces:
-            if offset < len(piece) and length > 0:
-                part = piece[offset : offset + length]
-                length -= len(part)
-                yield part
-            offset = max(0, offset - len(piece))
-
-    def read(self, offset: int, length: int) -> bytes:
-        """A copy of up to ``length`` bytes from ``offset``."""
-        return b"".join(self.pieces(offset, length))
-
-
-class SpooledSource:
-    """A member that is too large for memory, in a nameless file that the kernel removes; closed after use."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
-        self.size = size
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Up to ``length`` bytes from ``offset``; raises OSError."""
-        return os.pread(self._file.fileno(), length, offset)
-
-    def close(self) -> None:
-        """Free it."""
-        self._file.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A regular file that is whole.
-
-    ``name`` is its base name, clean unicode; ``month`` the nearest folder above it that is one; ``untrusted`` says why its header isn't to
-    be believed, or is None. Call :meth:`close` when done with ``source``.
-    """
-
-    name: str
-    month: str | None
-    size: int
-    source: Source
-    untrusted: str | None = None
-
-    @property
-    def in_memory(self) -> int:
-        """Bytes of memory that it holds."""
-        return self.size if isinstance(self.source, PiecesSource) else 0
-
-    def close(self) -> None:
-        """Free a spooled file."""
-        if isinstance(self.source, SpooledSource):
-            self.source.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A member that is not delivered, and why; ``name``, ``month`` and ``size`` as a :class:`Member`'s."""
-
-    name: str
-    month: str | None
-    size: int
-    why: str
 
 
 @dataclass(slots=True)
@@ -276,8 +196,8 @@ class Archive:
 
     def _next_item(self, header: tarfile.TarInfo, extended: _Extended) -> Member | Skipped:
         name, month, untrusted = _judge_path(extended.path or header.name, self._limits.name_chars)
-        if header.type in _WITHOUT_DATA:
-            return Skipped(name, month, 0, _WITHOUT_DATA[header.type])
+        if header.type in WITHOUT_DATA:
+            return Skipped(name, month, 0, WITHOUT_DATA[header.type])
         size = header.size if extended.size is None else extended.size
         if header.type == tarfile.GNUTYPE_SPARSE:
             self._skip_sparse_map()

@@ -15,10 +15,12 @@ from converters.interface import Options, Undecodable
 from converters.interface import Source as Bytes
 from converters.sniff import HEAD_BYTES, OTHER_AUDIO, sniff
 from scraper.catalog import Catalog
-from scraper.ingest.archive import NO_RECORDING, Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource
+from scraper.ingest.archive import Archive
 from scraper.ingest.doubts import Doubts
 from scraper.ingest.filing import Filed, Filing, Parcel
 from scraper.ingest.hands import Hands
+from scraper.ingest.inflate import ArchiveLimits
+from scraper.ingest.members import NO_RECORDING, Member, PiecesSource, Skipped, SpooledSource
 from scraper.ingest.packing import Format, Packer
 from scraper.ingest.quarantine import Quarantine, Suspicion
 from scraper.models import UNDATED, Gap, GapReason, Identity, Source, class_of, month_in_name

@@ -20,8 +20,8 @@ from converters.interface import Source as Bytes
 from converters.sniff import OTHER_AUDIO
 from scraper.catalog import Recording
 from scraper.disk import make_folder, write_all, writing
-from scraper.ingest.archive import PiecesSource
 from scraper.ingest.filing import Parcel
+from scraper.ingest.members import PiecesSource
 from scraper.models import Identity, Source
 from scraper.store import Incoming, Store
 

@@ -22,8 +22,8 @@ from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.clock import utcnow
 from scraper.errors import NotARecording, ScraperError, StillWritten, StorageError, UnreachableError
-from scraper.ingest.archive import SpooledSource
 from scraper.ingest.ingest import Outcome
+from scraper.ingest.members import SpooledSource
 from scraper.job.desk import Desk
 from scraper.job.lengths import beginning_only
 from scraper.models import Identity, RecordingClass, Source, Trigger, class_of, is_month, time_in_name

@@ -12,7 +12,9 @@ from pathlib import Path
 from fuzz.makers import recordings
 
 from scraper.errors import NotAnArchive
-from scraper.ingest.archive import ArchiveLimits, Member, Skipped, read
+from scraper.ingest.archive import read
+from scraper.ingest.inflate import ArchiveLimits
+from scraper.ingest.members import Member, Skipped
 from scraper.names import clean
 from scraper.simulator.packs import PackPlan, build
 

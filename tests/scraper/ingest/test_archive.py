@@ -19,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.errors import DiskFull, NetworkError, NotAnArchive
-from scraper.ingest.archive import Archive, ArchiveLimits, Member, PiecesSource, Skipped, SpooledSource, read
+from scraper.ingest.archive import Archive, read
+from scraper.ingest.inflate import ArchiveLimits
+from scraper.ingest.members import Member, PiecesSource, Skipped, SpooledSource
 
 SIZE = 3000
 

@@ -213,7 +213,7 @@ def test_an_exchange_that_dies_at_any_step_is_made_up_for_when_the_better_copy_c
 
 
 def test_members_with_a_recording_s_name_that_are_not_taken_are_gaps_unless_they_are_held(shop: Any, make: Any) -> None:
-    from scraper.ingest.archive import ArchiveLimits
+    from scraper.ingest.inflate import ArchiveLimits
 
     links = [
         make.member(f"2026-02/{kind}.wav", b"", type=kind.encode(), linkname="a.wav")

@@ -317,7 +317,7 @@ def test_stop_finishes_what_is_in_hand_and_leaves_all_consistent(shop: Any, make
 
 
 def test_a_large_recording_is_spooled_and_stored_the_same(shop: Any, make: Any) -> None:
-    from scraper.ingest.archive import ArchiveLimits
+    from scraper.ingest.inflate import ArchiveLimits
 
     members = [make.member("2026-02/long.wav", make.gsff(1, 30)), make.member("2026-02/bad.wav", b"<html>" + bytes(300_000))]
     outcome = shop.ingest(make.tgz(members), limits=ArchiveLimits(in_memory_bytes=100_000))
