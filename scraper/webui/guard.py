@@ -222,15 +222,24 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 #: What a page could send past the guard is taken from it in each of its frames, since Chromium lets nobody judge it: WebSockets of workers,
 #: as streams and over QUIC; what the browser itself asks of identity providers and payment handlers; pages fetched ahead of being asked
-#: for, by rules that may stand in shadow trees too. A UCM's pages need none of them.
+#: for, by rules that may stand in shadow trees and new windows too. A UCM's pages need none of them.
 _NO_WAY_AROUND = """
-for (const name of ['Worker', 'SharedWorker', 'WebSocketStream', 'WebTransport', 'PaymentRequest']) delete window[name];
+for (const name of ['Worker', 'SharedWorker', 'WebSocketStream', 'WebTransport', 'PaymentRequest', 'documentPictureInPicture'])
+  delete window[name];
 delete Navigator.prototype.credentials;
 const strip = tree => new MutationObserver(() => tree.querySelectorAll('script[type=speculationrules i]').forEach(rules => rules.remove()))
   .observe(tree, {childList: true, subtree: true});
 strip(document);
-const attach = Element.prototype.attachShadow;
-Element.prototype.attachShadow = function (...how) { const tree = attach.apply(this, how); strip(tree); return tree; };
+const stripped = (owner, name, tree) => {
+  const original = owner[name];
+  owner[name] = function (...how) {
+    const made = original.apply(this, how);
+    try { strip(tree(made)); } catch { /* none, or of another origin */ }
+    return made;
+  };
+};
+stripped(Element.prototype, 'attachShadow', tree => tree);
+for (const owner of [window, Document.prototype]) stripped(owner, 'open', opened => opened.document ?? opened);
 """
 
 

@@ -54,12 +54,17 @@ SENDERS = {
     "service worker": "navigator.serviceWorker.register(`/worker/${action}`)",
     "rules to fetch ahead": "document.head.append(rules())",
     "rules to fetch ahead in a shadow tree": "put('div', {}).attachShadow({mode: 'closed'}).append(rules())",
+    "rules to fetch ahead in a new window": "open('').document.head.append(rules())",
+    "rules to fetch ahead in a window of another": "open('').open('').document.head.append(rules())",
+    "rules to fetch ahead in a window by the document": "document.open('', 'another', '').document.head.append(rules())",
+    "rules to fetch ahead in a picture's window": "documentPictureInPicture.requestWindow().then(w => w.document.head.append(rules()))",
     "identity provider": "const provider = {configURL: location.origin + address, clientId: 'x', nonce: 'y'};"
     "navigator.credentials.get({identity: {providers: [provider]}})",
     "WebSocket": "speak(WebSocket, command)",
     "WebSocket with bytes": "speak(WebSocket, new Blob([command]))",
     "WebSocket with an address": "new WebSocket(`ws://${location.host}${address}`)",
     "WebSocket of another frame": "speak(put('iframe', {}).contentWindow.WebSocket, command)",
+    "WebSocket of a new window": "speak(open('').WebSocket, command)",
     "WebSocket of a sandboxed frame": "put('iframe', {sandbox: 'allow-scripts', srcdoc: `<script>${speaking}</` + 'script>'})",
     "WebSocket of a worker": "new Worker(URL.createObjectURL(new Blob([speaking])))",
     "WebSocket as a stream": "new WebSocketStream(`ws://${location.host}/socket`).opened.then(o => o.writable.getWriter().write(command))",
@@ -68,7 +73,7 @@ SENDERS = {
 }
 
 #: What not every Chromium does, or not without a window.
-NOT_EVERYWHERE = {"request for later", "identity provider", "WebSocket as a stream"}
+NOT_EVERYWHERE = {"request for later", "identity provider", "WebSocket as a stream", "rules to fetch ahead in a picture's window"}
 
 REDIRECTED = {
     "page": "location = '/harmless'",
