@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tarfile
 from io import BytesIO
@@ -50,7 +49,8 @@ def ingest(archive: Path, folder: Path, recordings: int, **places: Any) -> Took:
     (folder / "config.yaml").write_text(yaml.safe_dump({"data_dir": str(folder / "data"), **places, "ucms": {"office": ucm}}))
     command = [sys.executable, "-m", "scraper", "--config", str(folder / "config.yaml")]
     environ = as_installed(folder.parent / "bytecode")
-    took = measured([*command, "ingest", str(archive), "--ucm", "office", "--json"], stderr=subprocess.DEVNULL, env=environ)
+    with (folder / "log").open("wb") as log:
+        took = measured([*command, "ingest", str(archive), "--ucm", "office", "--json"], stderr=log, env=environ)
     counts = json.loads(took.out)["recordings"]
     assert (counts["archived"], counts["new"], counts["quarantined"]) == (recordings, recordings, 0)
     return took
