@@ -41,6 +41,7 @@ from scraper.admin.fence import Fence, Peer, protect
 from scraper.admin.gate import Gate, token_of
 from scraper.admin.pages import STATIC, render
 from scraper.admin.run_log import RunLogs
+from scraper.coroutines import end
 from scraper.errors import ScraperError
 from scraper.service.duties import without_end
 
@@ -98,9 +99,7 @@ async def _with_background(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        await end(*works)
 
 
 class _Static(StaticFiles):

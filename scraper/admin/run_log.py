@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from loguru import logger
 
+from scraper.coroutines import end
 from scraper.disk import make_folder, write_private
 from scraper.service.task import Dispatch, Kind
 from scraper.threads import in_thread
@@ -71,8 +72,7 @@ class RunLogs:
                 await self._write_all()
             listening.result()
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
             await self._write_all()
 
     def lines(self, run_id: str) -> Sequence[LogLine]:

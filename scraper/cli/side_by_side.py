@@ -14,6 +14,7 @@ from scraper.cli.display import Display
 from scraper.cli.jobs import not_started
 from scraper.cli.stopping import SIGNALS, tell_stopping
 from scraper.clock import utcnow
+from scraper.coroutines import end
 from scraper.disk import make_folder, writing
 from scraper.job.desk import Order
 from scraper.job.report import as_text
@@ -78,8 +79,7 @@ class _Crowd:
             await _close_at_once(dispatch)
             raise
         finally:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
+            await end(showing)
         return [int(state.exit_code or 0) for state in states]
 
     async def _begin(self, task: Task) -> Work:
@@ -117,8 +117,7 @@ async def _show(events: AsyncIterator[Event], states: Mapping[str, TaskState], d
 async def _close_at_once(dispatch: Dispatcher) -> None:
     closing = asyncio.ensure_future(dispatch.close())
     await asyncio.sleep(0)
-    closing.cancel()
-    await asyncio.gather(closing, return_exceptions=True)
+    await end(closing)
 
 
 def _said(settings: Settings, state: TaskState) -> tuple[Mapping[str, Any], str]:

@@ -19,6 +19,7 @@ from procrastinate.worker import Worker
 
 from scraper import clock
 from scraper.clock import utcnow
+from scraper.coroutines import end
 from scraper.errors import ExitCode, StorageError
 from scraper.fleet.queue import BACKFILL, JOBS, Queue
 from scraper.service.dispatcher import Dispatcher, Work
@@ -111,9 +112,7 @@ class Crew:
                 await self._leave(taking)
             await taking
         finally:
-            for task in (*duties, leaving, taking):
-                task.cancel()
-            await asyncio.gather(*duties, leaving, taking, return_exceptions=True)
+            await end(*duties, leaving, taking)
 
     async def _leave(self, taking: asyncio.Future[None]) -> None:
         """Ask what runs to stop, and let the queue know of what goes back."""

@@ -14,6 +14,7 @@ from typing import Any
 from loguru import logger
 
 from scraper.catalog import Catalog
+from scraper.coroutines import end
 from scraper.errors import ExitCode, StorageError
 from scraper.fleet.queue import Queue, Queued
 from scraper.service.dispatcher import Dispatcher
@@ -132,9 +133,7 @@ class FleetDispatch:
                         silent = False
                     await self._rest()
         finally:
-            for task in (listening, telling):
-                task.cancel()
-            await asyncio.gather(listening, telling, return_exceptions=True)
+            await end(listening, telling)
 
     async def _rest(self) -> None:
         try:

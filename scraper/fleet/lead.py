@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from loguru import logger
 
 from scraper.catalog import Catalog, Held, Lease
+from scraper.coroutines import end
 from scraper.errors import StorageError
 from scraper.threads import in_thread
 
@@ -60,8 +61,7 @@ async def _lead(catalog: Catalog, lease: Lease, seconds: float, working: asyncio
                 return None
             heard = began if renewed else heard
     finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await end(working)
         await _release(catalog, lease)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from scraper.catalog import Catalog
+from scraper.coroutines import end
 from scraper.handover.interface import Sink
 from scraper.handover.known import known_sinks
 from scraper.handover.lane import Lane, Until
@@ -86,6 +87,4 @@ async def _together(works: Sequence[Coroutine[Any, Any, None]]) -> None:
     try:
         await asyncio.gather(*tasks)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

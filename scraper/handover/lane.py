@@ -13,6 +13,7 @@ from enum import Enum, auto
 from loguru import logger
 
 from scraper.catalog import Catalog, Delivery
+from scraper.coroutines import end
 from scraper.errors import ScraperError
 from scraper.handover.interface import NotNow, Sink, Undelivered
 from scraper.handover.subject import Farewell, Subject
@@ -82,9 +83,7 @@ class Lane:
                 else:
                     await self._pause()
         finally:
-            for task in out:
-                task.cancel()
-            await asyncio.gather(*out, return_exceptions=True)
+            await end(*out)
 
     async def has_due(self) -> bool:
         """Whether something is due, and the sink well enough to be given it."""

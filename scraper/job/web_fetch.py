@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from loguru import logger
 
+from scraper.coroutines import end
 from scraper.errors import DiskFull, DownloadFailed, ScraperError, StorageError
 from scraper.ingest.ingest import Ingest, MonthOf, Outcome
 from scraper.job.web_way import WebWay, listed_file
@@ -215,8 +216,7 @@ async def _beside(stream: GrowingDownload, work: _Work) -> AsyncIterator[None]:
         if began:
             await working
     finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await end(working)
 
 
 async def _nothing() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from loguru import logger
 
+from scraper.coroutines import end
 from scraper.errors import ExitCode, InternalError, ScraperError
 from scraper.log import as_ours
 from scraper.service.listeners import Listeners, take
@@ -149,9 +150,7 @@ class Dispatcher:
         try:
             await asyncio.gather(*(asyncio.shield(job) for job in jobs), return_exceptions=True)
         except asyncio.CancelledError:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await end(*jobs)
             raise
 
     # --- turns ---

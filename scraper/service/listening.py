@@ -15,6 +15,7 @@ from loguru import logger
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from scraper.admin.certificate import server_certificate, server_options
+from scraper.coroutines import end
 from scraper.errors import ConfigError
 from scraper.settings.checks import address_of
 from scraper.settings.serving import Listener
@@ -122,8 +123,7 @@ class Door:
         finally:
             server.should_exit = True
             await asyncio.wait({serving}, timeout=_LEAVING_SECONDS + 1)
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            await end(serving)
 
     def __enter__(self) -> Self:
         return self

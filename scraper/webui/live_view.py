@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from scraper.budget import FEWEST_FOR_PERSON
+from scraper.coroutines import end
 from scraper.errors import ExitCode
 from scraper.webui import raised
 from scraper.webui.session import Credentials, fill_in, is_signed_in
@@ -150,9 +151,7 @@ class LiveView:
             for part in (await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED))[0]:
                 part.result()
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await end(*parts)
 
     @property
     def _is_too_near(self) -> bool:

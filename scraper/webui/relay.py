@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 
 from scraper.bandwidth import Bandwidth
+from scraper.coroutines import end
 
 _BLOCK_BYTES = 1 << 16
 _VERSION, _CONNECT = 5, 1
@@ -40,9 +41,7 @@ async def relay(bandwidth: Bandwidth, hosts: Collection[str]) -> AsyncIterator[s
         yield f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await end(*connections)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bandwidth: Bandwidth, hosts: Collection[str]) -> None:

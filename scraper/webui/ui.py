@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from scraper.budget import SignInBudget
+from scraper.coroutines import end
 from scraper.errors import PageNotAsExpected, ScraperError, SecondFactorRequired, SessionEnded
 from scraper.job.episode import Episode
 from scraper.tls import Certificate
@@ -186,20 +187,18 @@ class WebUi:
         )
 
 
-async def _until(end: Awaitable[None], beside: Awaitable[None] | None) -> None:
-    """Wait for ``end``; what goes on ``beside`` it ends with it. Raises what either raises."""
-    ending = asyncio.ensure_future(end)
-    waiting = {ending} if beside is None else {ending, asyncio.ensure_future(beside)}
+async def _until(work: Awaitable[None], beside: Awaitable[None] | None) -> None:
+    """Wait for ``work``; what goes on ``beside`` it ends with it. Raises what either raises."""
+    working = asyncio.ensure_future(work)
+    waiting = {working} if beside is None else {working, asyncio.ensure_future(beside)}
     parts = tuple(waiting)
     try:
-        while not ending.done():
+        while not working.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
     finally:
-        for part in parts:
-            part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+        await end(*parts)
 
 
 @asynccontextmanager

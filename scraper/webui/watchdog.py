@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from scraper.coroutines import end
 from scraper.errors import BrowserFailed
 from scraper.webui import raised
 
@@ -96,9 +97,7 @@ class Watchdog:
             _, owed = await asyncio.wait(signs, timeout=self._rhythm.seconds)
             return not owed
         finally:
-            for sign in signs:
-                sign.cancel()
-            await asyncio.gather(*signs, return_exceptions=True)
+            await end(*signs)
 
 
 @asynccontextmanager
@@ -115,8 +114,7 @@ async def watched(browser: Browser, rhythm: Rhythm) -> AsyncIterator[Watchdog]:
     try:
         yield dog
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await end(watching)
 
 
 def _child_of_ours(pid: int) -> int | None:
