@@ -13,6 +13,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -220,27 +221,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-#: What a page could send past the guard is taken from it in each of its frames, since Chromium lets nobody judge it: WebSockets of workers,
-#: as streams and over QUIC; what the browser itself asks of identity providers and payment handlers; pages fetched ahead of being asked
-#: for, by rules that may stand in shadow trees and new windows too. A UCM's pages need none of them.
-_NO_WAY_AROUND = """
-for (const name of ['Worker', 'SharedWorker', 'WebSocketStream', 'WebTransport', 'PaymentRequest', 'documentPictureInPicture'])
-  delete window[name];
-delete Navigator.prototype.credentials;
-const strip = tree => new MutationObserver(() => tree.querySelectorAll('script[type=speculationrules i]').forEach(rules => rules.remove()))
-  .observe(tree, {childList: true, subtree: true});
-strip(document);
-const stripped = (owner, name, tree) => {
-  const original = owner[name];
-  owner[name] = function (...how) {
-    const made = original.apply(this, how);
-    try { strip(tree(made)); } catch { /* none, or of another origin */ }
-    return made;
-  };
-};
-stripped(Element.prototype, 'attachShadow', tree => tree);
-for (const owner of [window, Document.prototype]) stripped(owner, 'open', opened => opened.document ?? opened);
-"""
+#: What is taken from every page.
+_IN_THE_PAGE = Path(__file__).with_name("guard.js")
 
 
 class Guard:
@@ -260,7 +242,7 @@ class Guard:
         gate = await context.browser.new_browser_cdp_session()
         gate.on("Fetch.requestPaused", lambda paused: self._decide(gate, paused))
         await gate.send("Fetch.enable", {"patterns": [{"urlPattern": "*", "requestStage": "Request"}]})
-        await context.add_init_script(_NO_WAY_AROUND)
+        await context.add_init_script(path=_IN_THE_PAGE)
         await context.route_web_socket("**/*", self._web_socket)
 
     def next_destruction(self) -> asyncio.Future[str]:

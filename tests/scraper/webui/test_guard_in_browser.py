@@ -25,6 +25,7 @@ TOOLS = """
 const address = `/cgi?action=${action}&data=*`, command = JSON.stringify({action, data: '*'});
 const made = (name, properties) => Object.assign(document.createElement(name), properties);
 const put = (name, properties) => { const element = made(name, properties); document.body.append(element); return element; };
+const downloading = {href: address, download: 'x'};
 const code = () => URL.createObjectURL(new Blob([`fetch('${location.origin}${address}')`]));
 const rules = () => made('script', {type: 'speculationrules', textContent: JSON.stringify(
   {prefetch: [{source: 'list', urls: [address], eagerness: 'immediate'}]})});
@@ -44,6 +45,15 @@ SENDERS = {
     "form": "put('form', {method: 'POST', action: address}).submit()",
     "link": "put('a', {href: address}).click()",
     "ping of a link": "put('a', {href: '#', ping: address}).click()",
+    "link that downloads": "put('a', downloading).click()",
+    "link that downloads, outside of the page": "made('a', downloading).dispatchEvent(new MouseEvent('click'))",
+    "link that downloads, in a shadow tree": "const link = made('a', downloading);"
+    "put('div', {}).attachShadow({mode: 'closed'}).append(link); link.click()",
+    "link that downloads, of a frame that goes": "for (let time = 0; time < 300; time += 5) setTimeout(() => {"
+    "const frame = put('iframe', {}), link = frame.contentDocument.createElement('a'); frame.contentDocument.body.append(link);"
+    "Object.assign(link, downloading).click(); setTimeout(() => frame.remove()) }, time)",
+    "link that downloads something else when it is clicked": "const link = put('a', {...downloading, href: '/cgi?action=downloadFile'});"
+    "link.addEventListener('click', () => { link.href = address }); link.click()",
     "image": "new Image().src = address",
     "style": "document.body.style.backgroundImage = `url('${address}')`",
     "frame": "put('iframe', {src: address})",
@@ -267,6 +277,46 @@ def test_download_under_the_guard_arrives_whole(server, tmp_path):
             return (await (await waiting.value).path()).read_bytes()
 
     assert asyncio.run(download()) == b"an archive"
+
+
+@pytest.mark.parametrize(
+    ("link", "name", "content"),
+    [
+        ("{href: '/cgi?action=downloadFile&type=voice&data=auto-1%2B2.wav', download: 'a.wav'}", "x.tgz", b"an archive"),
+        ("{href: '/cgi?action=downloadFile&request=%7B%22a%22%3A1%7D;b', download: 'a.wav'}", "x.tgz", b"an archive"),
+        ("{href: '/sounds/auto-1.wav', download: 'a.wav'}", "a.wav", b"<html><head></head><body>page</body></html>"),
+        ("{href: URL.createObjectURL(new Blob(['sound'])), download: 'a.wav'}", "a.wav", b"sound"),
+    ],
+    ids=["reading", "odd", "file", "blob"],
+)
+def test_link_that_downloads_does_so_under_the_guard(server, tmp_path, link, name, content):
+    url, _ = server
+
+    async def download():
+        async with opened(url, tmp_path, Guard(Judge(url))) as page:
+            async with page.expect_download() as waiting:
+                await page.evaluate(f"() => document.body.appendChild(Object.assign(document.createElement('a'), {link})).click()")
+            found = await waiting.value
+            return found.suggested_filename, (await found.path()).read_bytes()
+
+    assert asyncio.run(download()) == (name, content)
+
+
+def test_link_whose_click_the_page_takes_over_downloads_nothing(server, tmp_path):
+    url, _ = server
+
+    async def click():
+        async with opened(url, tmp_path, Guard(Judge(url))) as page:
+            begun = []
+            page.on("download", lambda download: begun.append(download))
+            await page.evaluate(
+                """() => { const link = Object.assign(document.createElement('a'), {href: '/cgi?action=downloadFile', download: 'x'});
+                link.onclick = event => event.preventDefault(); document.body.append(link); link.click() }"""
+            )
+            await page.wait_for_timeout(500)
+            return begun
+
+    assert asyncio.run(click()) == []
 
 
 @pytest.mark.fault("web", "a click is redirected to a deletion", "the job stops at once", promise="reading")
