@@ -20,19 +20,17 @@ def admin(make_admin: Any) -> Any:
     found = make_admin(retention={"keep_days": 3650})
     found.sign_in(found.client)
     found.csrf = found.client.get("/").text.split('name="csrf-token" content="')[1].split('"')[0]
-    for name, month in ((OLD, "2014-05"), (RECENT, "2026-09")):
-        fields = {
-            "size": 100,
-            "sha256": "a" * 64,
-            "source": Source.BULK,
-            "source_format": "gsff",
-            "source_size": 4,
-            "source_sha256": "b" * 64,
-        }
-        identity = Identity("office", RecordingClass.MONITOR, month, name)
-        found.catalog.announce([Recording(identity=identity, path=f"office/{month}/{name}", run_id="r", **fields)])
-    found.catalog.promote("office")
+    announce(found, (OLD, "2014-05"), (RECENT, "2026-09"))
     return found
+
+
+def announce(admin: Any, *named: tuple[str, str]) -> None:
+    """Archived recordings of these names and months."""
+    made = {"size": 100, "sha256": "a" * 64, "source": Source.BULK, "source_format": "gsff", "source_size": 4, "source_sha256": "b" * 64}
+    for name, month in named:
+        identity = Identity("office", RecordingClass.MONITOR, month, name)
+        admin.catalog.announce([Recording(identity=identity, path=f"office/{month}/{name}", run_id="r", **made)])
+    admin.catalog.promote("office")
 
 
 def json(admin: Any, path: str) -> Any:
@@ -62,6 +60,12 @@ def test_json_tells_what_would_go(admin):
         "stops": False,
     }
     assert (found["oldest"], found["rule"]["keep_days"], found["rule"]["apply"]) == ("2014-05-13", 3650, False)
+
+
+def test_page_and_json_tell_that_it_is_more_than_may_go_at_once(admin):
+    announce(admin, *((f"auto-14000{number:05}-1000-5555550100.wav", "2014-05") for number in range(1, 200)))
+    assert json(admin, "outlook?ucm=office")["stops"] is True
+    assert "without <code>--force</code>" in admin.client.get("/keeping?ucm=office").text
 
 
 def test_a_hold_put_on_the_page_keeps_recordings_and_is_audited(admin):
