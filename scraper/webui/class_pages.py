@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from scraper.errors import SessionEnded
+from scraper.errors import PageNotAsExpected, SessionEnded
 from scraper.models import RecordingClass
 from scraper.webui import sidebar
 from scraper.webui.recordings_page import RecordingsPage
 from scraper.webui.session import Showing, showing
-from scraper.webui.wire import Answer
+from scraper.webui.wire import Answer, parameters_of
+
+if TYPE_CHECKING:
+    from playwright.async_api import Request
 
 #: How long a page may take to ask for its list, in seconds.
 _LIST_SECONDS = 10.0
@@ -42,14 +47,27 @@ class ClassPage:
 async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar.Entry | None = None) -> ClassPage | None:
     """The page of queue or conference recordings, in the same tab as ``page`` (left by that); None where the web UI shows none.
 
-    The entry ``known`` from before is tried first: reading the whole sidebar takes a second or more. Raises :class:`SessionEnded`.
+    The entry ``known`` from before is tried first: reading the whole sidebar takes a second or more. Raises :class:`SessionEnded`, and
+    :class:`PageNotAsExpected` where its page does not come up, or what may lead to it does not open: then nobody knows what it lists.
     """
-    if known and (first := await _open(page, known, klass)):
-        return _as_class_page(page, known, first)
-    for entry in await sidebar.entries(page.page):
+    if known:
+        with suppress(PageNotAsExpected):  # whether it is there still, the sidebar tells
+            if first := await _open(page, known, klass):
+                return _as_class_page(page, known, first)
+    failure = None
+    shown = await sidebar.read(page.page)
+    for entry in shown.entries:
         name = f"{entry.label} {entry.route}"
-        if _CLASSES[klass].search(name) and _RECORDINGS.search(name) and (first := await _open(page, entry, klass)):
-            return _as_class_page(page, entry, first)
+        if _CLASSES[klass].search(name) and _RECORDINGS.search(name):
+            try:
+                if first := await _open(page, entry, klass):
+                    return _as_class_page(page, entry, first)
+            except PageNotAsExpected as error:
+                failure = error
+    if failure is None and shown.unopened:
+        failure = PageNotAsExpected(f"The sidebar's menu {shown.unopened[0]!r} did not open.")
+    if failure is not None:
+        raise failure
     return None
 
 
@@ -61,21 +79,34 @@ def _as_class_page(page: RecordingsPage, entry: sidebar.Entry, first: Answer) ->
 
 async def _open(page: RecordingsPage, entry: sidebar.Entry, klass: RecordingClass) -> Answer | None:
     """Open an entry; the listing with which its page comes up, None where it lists no recordings of this class."""
-    listing = page.wire.next(lambda answer: answer.session_ended or _is_listing_of(answer, klass))
+    before, asked = page.page.url, asyncio.Event()
+
+    def notice(request: Request) -> None:
+        if _lists(parameters_of(request), klass):
+            asked.set()
+
+    page.page.on("request", notice)
+    listing = page.wire.next(lambda answer: answer.session_ended or _lists(answer.parameters, klass))
     try:
         if not await sidebar.open_page(page.page, entry.route, (entry.label,), ()):
-            return None
+            raise PageNotAsExpected(f"The entry of {klass.value} recordings is in the sidebar no more.")
         first = await asyncio.wait_for(listing, min(_LIST_SECONDS, page.patience.answer))
         if first.session_ended:
             raise SessionEnded
         shown = await showing(page.page, page.labels.download_all_button, page.patience.answer)
+        if shown is not Showing.WANTED and first.field("total_item") != 0:
+            raise PageNotAsExpected(f"The page of {klass.value} recordings came up without its Download All button.")
         return first if shown is Showing.WANTED else None
     except TimeoutError:
+        if asked.is_set() or page.page.url == before:
+            raise PageNotAsExpected(f"The page of {klass.value} recordings did not come up.") from None
         logger.bind(action="not-a-class-page").debug("A page that is called like one of {} recordings lists none", klass)
         return None
     finally:
         listing.cancel()
+        page.page.remove_listener("request", notice)
 
 
-def _is_listing_of(answer: Answer, klass: RecordingClass) -> bool:
-    return answer.action == "listFile" and _TYPES[klass].search(answer.parameters.get("type", "")) is not None
+def _lists(parameters: dict[str, str], klass: RecordingClass) -> bool:
+    """Whether a request lists recordings of this class."""
+    return parameters.get("action") == "listFile" and _TYPES[klass].search(parameters.get("type", "")) is not None

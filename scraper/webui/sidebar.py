@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scraper.webui import raised
 from scraper.webui.dom import script
@@ -34,12 +33,18 @@ return 'unfolded';
 #: Gives the entries that show, and opens the next closed sub menu.
 _ENTRIES = script(r"""
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
-const closed = [...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
+const closed = [...document.querySelectorAll(
+    '.ant-menu-submenu:not(.ant-menu-submenu-open, .ant-menu-submenu-disabled) > .ant-menu-submenu-title')]
   .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
 const entries = items.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
 const next = closed[0] ? name(closed[0].textContent) : null;
 if (closed.length) { closed[0].setAttribute('data-tried', want.token); closed[0].click(); }
 return {entries, next, shown: items.length};
+""")
+#: Clicks the sub menu that did not open once more.
+_AGAIN = script("""
+[...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
+  .find(el => visible(el) && name(el.textContent) === want.next)?.click();
 """)
 #: True once the opened sub menu shows: its entries, or that it has none.
 _UNFOLDED = script("""
@@ -61,18 +66,40 @@ class Entry:
     label: str
 
 
-async def entries(page: Page) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Sidebar:
+    """Its entries, and the names of sub menus that did not open: nobody knows what is in them."""
+
+    entries: list[Entry]
+    unopened: list[str]
+
+
+async def read(page: Page) -> Sidebar:
     """Every entry of the sidebar, unfolding its sub menus one after another; some sidebars keep one open at a time. Menus only read."""
     found: dict[Entry, None] = {}
+    unopened = []
     token = secrets.token_hex(4)
     for _ in range(_MOST_MENUS):
         step = await page.evaluate(_ENTRIES, {"token": token})
         found |= {Entry(route, label): None for route, label in step["entries"]}
         if step["next"] is None:
             break
-        with suppress(raised.PlaywrightTimeout):
+        if not await _unfolds(page, step):
+            unopened.append(step["next"])
+    return Sidebar(list(found), unopened)
+
+
+async def _unfolds(page: Page, step: dict[str, Any]) -> bool:
+    """Whether a sub menu that was clicked opens, if need be at a second click."""
+    for last in (False, True):
+        try:
             await page.wait_for_function(_UNFOLDED, arg=step, timeout=_UNFOLD_MS, polling=50)
-    return list(found)
+        except raised.PlaywrightTimeout:
+            if not last:
+                await page.evaluate(_AGAIN, step)
+        else:
+            return True
+    return False
 
 
 async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequence[str]) -> bool:

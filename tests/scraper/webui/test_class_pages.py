@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from scraper.errors import PageNotAsExpected
 from scraper.models import RecordingClass
 from scraper.webui.class_pages import open_class
 from scraper.webui.pause import Pause
@@ -61,3 +62,51 @@ def test_translated_entries_are_known(visit, language, all_button):
         return found.total
 
     assert visit(story, Labels((all_button,)), language=language, meetme_recordings=3) == 3
+
+
+SWALLOWED = (
+    "addEventListener('click', event => event.target.closest('%s') && (event.stopImmediatePropagation(), event.preventDefault()), true)"
+)
+BARE = """new MutationObserver(() => location.pathname.includes('queue') && document.querySelectorAll('.top-button').forEach(
+  bar => bar.remove())).observe(document, {childList: true, subtree: true})"""
+
+
+@pytest.mark.browser
+@pytest.mark.fault(
+    "web", "the page of a class is in the sidebar and does not open", "its list is not known", exit_code=3, promise="success"
+)
+@pytest.mark.parametrize(
+    ("disturb", "fault", "why"),
+    [
+        (SWALLOWED % ".ant-menu-item, .ant-menu a", None, "did not come up"),
+        (SWALLOWED % ".ant-menu-submenu-title", None, "did not open"),
+        (None, "list", "did not come up"),
+        (BARE, None, "without its Download All button"),
+    ],
+    ids=["entry-without-effect", "menu-without-effect", "list-never-answered", "no-download-all"],
+)
+def test_class_page_that_does_not_come_up_is_an_error_and_not_nothing(visit, disturb, fault, why):
+    async def story(at):
+        page = await at.ui.recordings()
+        if disturb:
+            await page.page.evaluate(f"() => {{ {disturb} }}")
+        if fault:
+            at.ucm.state.faults.set("hang", fault)
+        with pytest.raises(PageNotAsExpected, match=why):
+            await open_class(page, RecordingClass.QUEUE)
+
+    visit(story, queue_recordings=5)
+
+
+@pytest.mark.browser
+def test_entry_that_only_sounds_like_a_class_page_is_none(visit):
+    async def story(at):
+        page = await at.ui.recordings()
+        await page.page.evaluate(
+            """() => setInterval(() => document.querySelectorAll('.ant-menu a').forEach(link => {
+            if (link.textContent === 'Queue Recordings') link.remove();
+            if (link.textContent === 'Recording Storage Settings') link.textContent = 'Queue recording settings'; }), 20)"""
+        )
+        return await open_class(page, RecordingClass.QUEUE)
+
+    assert visit(story) is None
