@@ -64,10 +64,12 @@ async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar
                     return _as_class_page(page, entry, first)
             except PageNotAsExpected as error:
                 failure = error
-    if failure is None and shown.unopened:
-        failure = PageNotAsExpected(f"The sidebar's menu {shown.unopened[0]!r} did not open.")
     if failure is not None:
         raise failure
+    if shown.unopened:
+        raise PageNotAsExpected(f"The sidebar's menu {shown.unopened[0]!r} did not open.")
+    if page.page.url.startswith("chrome-error:"):
+        raise PageNotAsExpected("The web UI was gone before its sidebar was read.")
     return None
 
 

@@ -80,16 +80,18 @@ BARE = """new MutationObserver(() => location.pathname.includes('queue') && docu
     [
         (SWALLOWED % ".ant-menu-item, .ant-menu a", None, "did not come up"),
         (SWALLOWED % ".ant-menu-submenu-title", None, "did not open"),
+        ("location = '/cgi?action=removeFile'", None, "was gone"),
         (None, "list", "did not come up"),
         (BARE, None, "without its Download All button"),
     ],
-    ids=["entry-without-effect", "menu-without-effect", "list-never-answered", "no-download-all"],
+    ids=["entry-without-effect", "menu-without-effect", "error-page", "list-never-answered", "no-download-all"],
 )
 def test_class_page_that_does_not_come_up_is_an_error_and_not_nothing(visit, disturb, fault, why):
     async def story(at):
         page = await at.ui.recordings()
         if disturb:
             await page.page.evaluate(f"() => {{ {disturb} }}")
+            await page.page.wait_for_timeout(500)
         if fault:
             at.ucm.state.faults.set("hang", fault)
         with pytest.raises(PageNotAsExpected, match=why):
@@ -103,9 +105,10 @@ def test_entry_that_only_sounds_like_a_class_page_is_none(visit):
     async def story(at):
         page = await at.ui.recordings()
         await page.page.evaluate(
-            """() => setInterval(() => document.querySelectorAll('.ant-menu a').forEach(link => {
-            if (link.textContent === 'Queue Recordings') link.remove();
-            if (link.textContent === 'Recording Storage Settings') link.textContent = 'Queue recording settings'; }), 20)"""
+            """() => { setInterval(() => document.querySelectorAll('.ant-menu a').forEach(link => {
+            if (link.textContent === 'Recording Storage Settings') link.textContent = 'Queue recording settings'; }), 20);
+            document.head.append(Object.assign(document.createElement('style'),
+            {textContent: '.ant-menu a[href*=queueRecordingFile] {display: none}'})) }"""
         )
         return await open_class(page, RecordingClass.QUEUE)
 
