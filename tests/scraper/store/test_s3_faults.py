@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from s3_proxy import Answer, Asked, Changed, Cut, Hang, S3Proxy, Trouble
+from s3_proxy import Answer, Asked, Changed, Cut, Hang, OtherTag, S3Proxy, Trouble
 
 from scraper.catalog import Catalog
 from scraper.errors import ConfigError, DiskFull, ExitCode, StorageError, StoreRefused, StoreUnreachable, StoreUnwritable, StoreVanished
@@ -74,6 +74,14 @@ def test_a_part_that_fails_once_is_sent_again(store: Store, s3_proxy: S3Proxy) -
     s3_proxy.trouble = lambda asked: Cut() if "partNumber=2" in asked.path and not asked.before else None
     put(store, bytes(17 << 20))
     assert store.digest(PATH) == hashlib.sha256(bytes(17 << 20)).hexdigest()
+
+
+@pytest.mark.fault("storage", "the object storage takes other bytes than were sent, and says 200", "the write fails", promise="loss")
+@pytest.mark.parametrize("data", [DATA, bytes(17 << 20)], ids=["small", "large"])
+def test_a_service_that_took_other_bytes_is_not_believed(store: Store, s3_proxy: S3Proxy, data: bytes) -> None:
+    s3_proxy.trouble = lambda asked: OtherTag() if asked.method == "PUT" and "marker" not in asked.path else None
+    with pytest.raises(StoreUnwritable, match="arrived changed"):
+        put(store, data)
 
 
 @pytest.mark.parametrize("data", [DATA, bytes(17 << 20)], ids=["small", "large"])
