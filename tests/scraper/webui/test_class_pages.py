@@ -72,9 +72,7 @@ BARE = """new MutationObserver(() => location.pathname.includes('queue') && docu
 
 
 @pytest.mark.browser
-@pytest.mark.fault(
-    "web", "the page of a class is in the sidebar and does not open", "its list is not known", exit_code=3, promise="success"
-)
+@pytest.mark.fault("web", "the page of a class is in the sidebar and does not open", "its list is not known", promise="success")
 @pytest.mark.parametrize(
     ("disturb", "fault", "why"),
     [
