@@ -258,7 +258,7 @@ def test_histories(alone, monkeypatch):
     monkeypatch.setattr("scraper.job.api_way.Pace", partial(Pace, fastest=0.0))
     tripwire = Tripwire(LocalStore.place, monkeypatch)
     few = settings(
-        derandomize="HISTORIES" not in os.environ,  # CI plays the same ones each time; HISTORIES=1 looks for others
+        derandomize="UCM_HISTORIES" not in os.environ,  # CI plays the same ones each time
         max_examples=int(os.environ.get("UCM_HISTORIES", "15")),
         stateful_step_count=12,
         deadline=None,
