@@ -139,7 +139,7 @@ async def launched(options: LaunchOptions, key: Certificate | None) -> AsyncIter
             *slowed,
             *([f"--ignore-certificate-errors-spki-list={key.spki_sha256}"] if key else []),
         ]
-        with _as_not_started(STARTING_SECONDS):  # Playwright's own deadline is kept by its driver, which may hang
+        with _as_not_started():  # Playwright's own deadline is kept by its driver, which may hang
             async with asyncio.timeout(STARTING_SECONDS):
                 browser = await _start(playwright, executable, args, options)
         if major_version(browser.version) < MINIMUM_VERSION:
@@ -159,7 +159,7 @@ async def _driver() -> AsyncIterator[Playwright]:
 
     others = drivers()
     manager = async_playwright()
-    with _as_not_started(STARTING_SECONDS):
+    with _as_not_started():
         playwright = await _answered(manager.__aenter__(), STARTING_SECONDS, others)
     try:
         yield playwright
@@ -183,11 +183,11 @@ async def _answered(asked: Coroutine[Any, Any, _T], seconds: float, others: set[
 
 
 @contextmanager
-def _as_not_started(seconds: float) -> Iterator[None]:
+def _as_not_started() -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise BrowserFailed(f"The browser did not start within {seconds:.0f} seconds.") from error
+        raise BrowserFailed(f"The browser did not start within {STARTING_SECONDS:.0f} seconds.") from error
 
 
 async def _close(browser: Browser, watchdog: Watchdog) -> None:
