@@ -91,13 +91,24 @@ def moment(read: datetime, zone: ZoneInfo, not_before: datetime | None = None) -
     if read.tzinfo is not None:
         utc = read.astimezone(UTC)
         return Moment(utc.astimezone(zone).replace(tzinfo=None), utc)
-    meant = [read.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    meant = _meant(read, zone)
     if meant[0] == meant[1]:
         return Moment(read, meant[0])
     if not_before is None or abs(meant[0] - not_before) > timedelta(days=1):
         return Moment(read, meant[0], sure=False)
     meant.sort()
     return Moment(read, meant[0] if meant[0] >= not_before - SLACK else meant[1])
+
+
+def nearest(read: datetime, zone: ZoneInfo, *expected: datetime) -> Moment:
+    """The moment of a time from :func:`read_time` that lies nearest to one that is ``expected`` (aware); as :func:`moment` otherwise."""
+    closest = min((min(abs(utc - each) for each in expected), utc) for utc in _meant(read, zone))[1]
+    return moment(read, zone, closest)
+
+
+def _meant(read: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The moments that a time may mean: as the clock ran before a change, and after it."""
+    return [read.replace(tzinfo=read.tzinfo or zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
 def _offset_of(read: datetime, zone: ZoneInfo, fold: int) -> timedelta | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from scraper.cdr.calls import Call
-from scraper.cdr.clock import Moment, epoch_in, is_plain, moment, read_seconds, read_time
+from scraper.cdr.clock import Moment, epoch_in, is_plain, moment, nearest, read_seconds, read_time
 from scraper.cdr.files import is_recording, parse_files
 
 Fields = Mapping[str, str]
@@ -66,8 +66,11 @@ def _times(fields: Fields, zone: ZoneInfo, talk: int | None, duration: int | Non
     over = moment(end, zone, began.utc + timedelta(seconds=duration or 0)) if end else None
     if answer is None:
         return began, None, over
-    after = over.utc - timedelta(seconds=talk) if over and talk else began.utc
-    return began, moment(answer, zone, after), over
+    if over is None:
+        return began, moment(answer, zone, began.utc), None
+    # A call without talk was answered as it ended; one that nobody answered may give its start.
+    expected = [over.utc - timedelta(seconds=talk)] if talk else [began.utc, over.utc]
+    return began, nearest(answer, zone, *expected), over
 
 
 def _evidence(fields: Fields, zone: ZoneInfo, end: datetime | None, duration: int | None) -> datetime | None:

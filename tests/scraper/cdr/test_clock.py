@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scraper.cdr import Call, parse_groups
-from scraper.cdr.clock import SLACK, moment, read_seconds, read_time
+from scraper.cdr.clock import moment, read_seconds, read_time
 
 CHICAGO = ZoneInfo("America/Chicago")  # 2026: 8 March 02:00 → 03:00, 1 November 02:00 → 01:00
 ZONES = [CHICAGO, ZoneInfo("Europe/Berlin"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("UTC"), ZoneInfo("Asia/Kathmandu")]
@@ -135,19 +135,12 @@ _CHANGES = [
 _NEAR = st.builds(lambda change, minutes: change + timedelta(minutes=minutes), st.sampled_from(_CHANGES), st.integers(-150, 150))
 
 
-def _tells(seconds: int) -> bool:
-    """Whether what lies so long after another time can be told from what lies before it by less than two clocks may differ."""
-    return not any(0 <= change - seconds <= SLACK.total_seconds() for change in (1800, 3600))
-
-
-_SECONDS = st.integers(0, 5000).filter(_tells)
-
-
-@given(_NEAR | st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)), _SECONDS, _SECONDS, st.sampled_from(ZONES))
+@given(_NEAR | st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)), st.integers(0, 5000), st.integers(0, 5000), st.sampled_from(ZONES))
 def test_every_call_s_local_times_come_back_as_the_moments_they_were(when: datetime, ringing: int, talk: int, zone: ZoneInfo) -> None:
     began = when.replace(microsecond=0, tzinfo=UTC)
     moments = [began, began + timedelta(seconds=ringing), began + timedelta(seconds=ringing + talk)]
     start, answer, end = (each.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") for each in moments)
+    assume(talk or answer != start or not ringing)  # it rang for just the hour of the change: nothing tells start and end apart
     written = {
         "start": start, "answer": answer, "end": end, "duration": str(ringing + talk), "billsec": str(talk),
         "uniqueid": f"{int(began.timestamp())}.1",
