@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
 
+from scraper.coroutines import end
 from scraper.errors import BrowserFailed, DownloadFailed, PackFailed, SafetyStop, ScraperError, ServerError, SessionEnded
 from scraper.webui import dom, raised
 from scraper.webui.browser import CLOSING_SECONDS
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: How long a modal that was left open may take to close, in seconds.
 _CLOSING_SECONDS = 3.0
+#: How often a file is looked for before anybody reads it, in seconds.
+_LOOK_SECONDS = 0.01
 
 #: Presses the modal's own button once it is ready.
 _PRESS_READY = dom.script(
@@ -77,6 +80,7 @@ class Downloads:
         self._guard = guard
         self._modal_button = modal_button
         self._stall_seconds = stall_seconds
+        self._strays: list[Download] = []
 
     @asynccontextmanager
     async def get(self, ask: Ask, folder: Path) -> AsyncIterator[GrowingDownload]:
@@ -84,21 +88,22 @@ class Downloads:
 
         Raises what ``ask`` says, and :class:`SafetyStop` where a click would have destroyed something.
         """
-        others = guids(folder)
-        download = await self._start(ask)
-        stream = GrowingDownload(folder, self._stall_seconds, others)
-        waiting = asyncio.ensure_future(_tell_end(download, stream))
-        try:
-            yield stream
-        finally:
-            with suppress(raised.PlaywrightError, TimeoutError):
-                async with asyncio.timeout(CLOSING_SECONDS):
-                    await download.cancel()
-                    await waiting
-                    await download.delete()
-            waiting.cancel()
-            stream.close()
-            stream.remove()
+        with closing(GrowingDownload(folder, self._stall_seconds, guids(folder))) as stream:
+            holding = asyncio.ensure_future(_hold(stream))
+            try:
+                download = await self._start(ask)
+                if self._strays:
+                    await self._discard_strays()
+                    stream.let_go()
+                waiting = asyncio.ensure_future(_tell_end(download, stream))
+                try:
+                    yield stream
+                finally:
+                    await end(waiting)
+                    await _discard(download)
+                    stream.remove()
+            finally:
+                await end(holding)
 
     async def _start(self, ask: Ask) -> Download:
         """Click until a download starts: a busy PBX is given the time it asks for, all within the deadline."""
@@ -117,7 +122,7 @@ class Downloads:
             raise ask.late from None
 
     async def _start_once(self, ask: Ask) -> Download:
-        beginning = _Beginning(self._page, self._wire, self._guard, ask)
+        beginning = _Beginning(self._page, self._wire, self._guard, ask, self._strays)
         modal = asyncio.ensure_future(self._press_in_modal())
         try:
             await ask.press()
@@ -125,6 +130,11 @@ class Downloads:
         finally:
             modal.cancel()
             beginning.close()
+
+    async def _discard_strays(self) -> None:
+        """Have the browser remove what earlier clicks brought too late: in the folder it looks like what was asked for."""
+        while self._strays:
+            await _discard(self._strays.pop())
 
     async def _press_in_modal(self) -> None:
         """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
@@ -142,11 +152,15 @@ class Downloads:
 
 
 class _Beginning:
-    """What a click may lead to, on this page or one that it opens: a download, trouble, a destruction that was refused, the page's end."""
+    """What a click may lead to, on this page or one that it opens: a download, trouble, a destruction that was refused, the page's end.
 
-    def __init__(self, page: Page, wire: Wire, guard: Guard, ask: Ask) -> None:
+    ``strays``: where downloads go that it did not ask for.
+    """
+
+    def __init__(self, page: Page, wire: Wire, guard: Guard, ask: Ask, strays: list[Download]) -> None:
         loop = asyncio.get_running_loop()
         self._ask = ask
+        self._strays = strays
         self._download: asyncio.Future[Download] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
         self._trouble = wire.next(lambda answer: ask.trouble(answer) is not None)
@@ -187,6 +201,8 @@ class _Beginning:
     def _started(self, download: Download) -> None:
         if not self._download.done() and _is_asked_for(download, self._ask.data):
             self._download.set_result(download)
+        else:
+            self._strays.append(download)
 
     def _opened(self, page: Page) -> None:
         self._hear(page, "download", self._started)
@@ -231,9 +247,22 @@ def refusal(answer: Answer) -> Exception | None:
 
 async def _tell_end(download: Download, stream: GrowingDownload) -> None:
     try:
-        stream.ended(await download.failure())
+        failure = await download.failure()
+        stream.ended(failure, None if failure else await download.path())
     except raised.PlaywrightError as error:
         stream.ended(error.message.splitlines()[0][:80] if error.message else "browser ended")
+
+
+async def _hold(stream: GrowingDownload) -> None:
+    while not stream.hold():  # noqa: ASYNC110 -- nobody tells when the browser makes its file
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _discard(download: Download) -> None:
+    with suppress(raised.PlaywrightError, TimeoutError):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await download.cancel()
+            await download.delete()
 
 
 def _is_asked_for(download: Download, data: str | None) -> bool:

@@ -1,8 +1,9 @@
 """Reads a download while the browser is still writing it.
 
 Chromium first makes an empty placeholder, writes ``<guid>.crdownload`` and renames it to ``<guid>`` at the end. When a connection
-breaks it starts over by itself (up to five times), in the same file or in a new one of the same name; what was read stays valid as long
-as the new bytes agree with the old. Another download's file may lie in the same folder: ours is one that was not there before.
+breaks it starts over by itself (up to five times), in the same file or in a new one of the same name, and at last removes it: what is open
+by then can still be read. What was read stays valid as long as the new bytes agree with the old. Another download's file may lie in the
+same folder: ours is one that was not there before, and at a good end the browser says which.
 """
 
 from __future__ import annotations
@@ -36,21 +37,37 @@ class GrowingDownload(io.RawIOBase):
         self._others = others
         self._guid: str | None = None
         self._stall_seconds = stall_seconds
+        self._opening = threading.Lock()
         self._ended = threading.Event()
         self._begun = threading.Event()
         self._failure: str | None = None
+        self._arrived_as: str | None = None
         self._file: io.FileIO | None = None
         self._tail = b""
         self._seen = 0
         self._looks = 0
         self._furthest = 0
         self._restarts = 0
-        self._last_growth = time.monotonic()
+        self._last_growth: float | None = None
         self.position = 0
 
-    def ended(self, failure: str | None) -> None:
-        """Tell that the browser is done with the download; ``failure`` is its reason, None where it arrived whole."""
-        self._failure = failure
+    def hold(self) -> bool:
+        """Open the file if there is one, before anybody reads: a download that breaks off at once leaves none. Whether one is open."""
+        with self._opening:
+            if self._file is None:
+                self._file = self._open()
+        return self._file is not None
+
+    def let_go(self) -> None:
+        """What was held before the first read may be another download's: look again."""
+        with self._opening:
+            if self._file:
+                self._file.close()
+            self._file = self._guid = None
+
+    def ended(self, failure: str | None, path: Path | None = None) -> None:
+        """Tell that the browser is done with the download; ``failure`` is its reason, None where it arrived whole, in ``path``."""
+        self._failure, self._arrived_as = failure, path.stem if path else None
         self._ended.set()
         self._begun.set()
 
@@ -60,6 +77,8 @@ class GrowingDownload(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer`` with what has arrived; 0 only at the end of a download that arrived whole."""
+        if self._last_growth is None:
+            self._last_growth = time.monotonic()
         while True:
             ended = self._ended.is_set()  # before looking at the size: what came until then is read
             size = self._size()
@@ -100,10 +119,9 @@ class GrowingDownload(io.RawIOBase):
 
     def _size(self) -> int:
         """Bytes in the file that is followed now."""
-        if self._file is None:
-            self._file = self._open()
-        if self._file is None:
+        if not self.hold():
             return 0
+        assert self._file is not None
         state = os.fstat(self._file.fileno())
         if state.st_nlink == 0 and state.st_size <= self.position and (newer := self._open()):  # it was started over in a new file
             self._file.close()
@@ -164,6 +182,8 @@ class GrowingDownload(io.RawIOBase):
     def _end(self, size: int) -> int:
         if self._failure is not None:
             raise DownloadFailed(f"The download broke off ({self._failure}).", received=self.position)
+        if self._arrived_as not in (None, self._guid):
+            raise DownloadFailed("Another download's file was read in its place.")
         if size < self.position:
             raise DownloadFailed("The download started over and ended shorter than before.", received=self.position)
         return 0

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from urllib.parse import quote
+
 import pytest
 
+from scraper.errors import DownloadFailed
+from scraper.models import RecordingClass
 from scraper.simulator.delivery import Delivery
+from scraper.webui.downloads import Ask, file_trouble
+
+from .conftest import read
 
 pytestmark = pytest.mark.browser
 
@@ -32,3 +40,38 @@ def test_second_archive_comes_from_the_pbx_though_it_lets_the_first_be_cached(vi
         return at.ucm.state.count("downloadFile")
 
     assert visit(story) == 2
+
+
+@pytest.mark.fault(
+    "download", "an earlier recording's download begins late", "it isn't taken for the one that was asked for", promise="loss"
+)
+def test_straggler_of_an_earlier_download_is_not_taken_for_the_recording_that_was_asked_for(visit):
+    async def story(at):
+        page = await at.ui.recordings()
+        late, wanted = sorted(at.ucm.state.listed(RecordingClass.MONITOR), key=lambda recording: recording.size, reverse=True)[:2]
+
+        async def press():
+            await page.page.evaluate(
+                "([late, wanted]) => { location = late; setTimeout(() => { location = wanted; }, 300); }",
+                [f"/cgi?action=downloadFile&type=voice_recording&data={quote(each.path)}" for each in (late, wanted)],
+            )
+
+        ask = Ask(press, file_trouble, 10.0, DownloadFailed("late"), data=wanted.path)
+        async with page.downloads.get(ask, at.folder) as stream:
+            return await read(stream) == wanted.riff()
+
+    assert visit(story)
+
+
+def test_archive_that_broke_off_before_anybody_read_is_read_as_far_as_it_came(visit):
+    async def story(at):
+        at.ucm.state.faults.set("archive_cut", 0.5)
+        page = await at.ui.recordings()
+        async with page.download_all(at.folder) as stream:
+            await asyncio.sleep(1.0)  # by then the browser has tried again in vain, and removed its file
+            with pytest.raises(DownloadFailed) as failure:
+                await read(stream)
+        return failure.value.evidence["received"], at.ucm.state.downloads[0].size
+
+    received, size = visit(story)
+    assert size * 0.4 < received <= size * 0.5

@@ -56,6 +56,32 @@ def test_download_that_ended_before_anybody_looked_is_read(tmp_path, stream):
     assert read_all(stream) == b"whole"
 
 
+def test_file_of_another_download_is_never_taken_for_the_whole_one(tmp_path, stream):
+    growing(tmp_path, b"another, and larger")
+    (tmp_path / "4a-guid").write_bytes(b"ours")
+    stream.ended(None, tmp_path / "4a-guid")
+    with pytest.raises(DownloadFailed, match="Another"):
+        read_all(stream)
+
+
+def test_what_was_held_is_looked_for_again_once_it_was_let_go(tmp_path, stream):
+    stray = growing(tmp_path, b"another")
+    assert stream.hold()
+    stray.unlink()
+    stream.let_go()
+    assert not stream.hold()
+    (tmp_path / "4a-guid").write_bytes(b"ours")
+    stream.ended(None, tmp_path / "4a-guid")
+    assert read_all(stream) == b"ours"
+
+
+def test_packing_before_the_first_read_is_no_stall(tmp_path, stream):
+    stream.hold()
+    time.sleep(1.1)
+    threading.Timer(0.1, lambda: growing(tmp_path, b"abc")).start()
+    assert stream.read(10) == b"abc"
+
+
 def test_empty_download_ends_at_once(tmp_path, stream):
     (tmp_path / "3f-guid").touch()
     stream.ended(None)
