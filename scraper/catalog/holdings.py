@@ -87,6 +87,13 @@ class Holdings(Database):
                     row["closed_at"] is not None,
                 )
 
+    def newest_held(self, ucm: str, klass: RecordingClass) -> Identity | None:
+        """The recording of a class that was archived last."""
+        mine = and_(recordings.c.ucm == ucm, recordings.c["class"] == klass.value, recordings.c.state == "archived")
+        with self.reading() as connection:
+            row = connection.execute(select(recordings).where(mine).order_by(recordings.c.id.desc()).limit(1)).mappings().one_or_none()
+            return identity_of(row) if row else None
+
     def stored_since(self, ucm: str, when: datetime) -> Iterator[Stored]:
         """The first versions of what was stored from ``when`` (aware) on."""
         return self._stored(and_(recordings.c.ucm == ucm, recordings.c.stored_at >= (utc(when) or "")))

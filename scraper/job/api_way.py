@@ -21,7 +21,16 @@ from scraper.budget import SignInBudget
 from scraper.catalog import StoredCall
 from scraper.cdr import CallFile, parse_files, parse_groups
 from scraper.clock import utcnow
-from scraper.errors import NotARecording, ScraperError, StillWritten, StorageError, UnreachableError
+from scraper.errors import (
+    GoneAtPbx,
+    NotARecording,
+    NotListed,
+    NotUnderstood,
+    ScraperError,
+    StillWritten,
+    StorageError,
+    UnreachableError,
+)
 from scraper.ingest.ingest import Outcome
 from scraper.ingest.members import SpooledSource
 from scraper.job.desk import Desk
@@ -46,6 +55,7 @@ class ApiWay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._client: Client | None = None
+        self._bare_names: dict[RecordingClass, bool] = {}
         self.failure: ScraperError | None = None
 
     @property
@@ -118,8 +128,25 @@ class ApiWay:
 
     def download(self, identity: Identity, file: BinaryIO) -> None:
         """Write one recording into ``file``. Raises what :meth:`scraper.api.Api.recording` raises."""
-        month = identity.month if is_month(identity.month) else None
-        self._open().recording(identity.name, month, identity.klass, file)
+        month, client = identity.month if is_month(identity.month) else None, self._open()
+        try:
+            client.recording(identity.name, month, identity.klass, file)
+        except NotListed:
+            if month or not self._finds_by_bare_name(identity.klass):
+                raise
+            client.recording(identity.name, None, identity.klass, file)
+
+    def _finds_by_bare_name(self, klass: RecordingClass) -> bool:
+        """Whether the PBX brings a recording that it surely has by its name alone: then what it doesn't bring that way isn't there.
+
+        Asked once a job, by the recording that was archived last (field guide 2a, recapi: where the month goes differs by device).
+        """
+        if klass not in self._bare_names:
+            held = self._desk.catalog.newest_held(self._desk.order.ucm, klass)
+            self._bare_names[klass] = False
+            with tempfile.TemporaryFile(dir=self._desk.work_dir) as file, suppress(GoneAtPbx, NotListed, NotUnderstood):
+                self._bare_names[klass] = bool(held and self._open().recording(held.name, None, klass, file))
+        return self._bare_names[klass]
 
     def _is_of_another_month(self, identity: Identity, file: BufferedRandom) -> bool:
         catalog = self._desk.catalog
