@@ -15,44 +15,51 @@ if TYPE_CHECKING:
 
 _STEP_MS = 2_000
 
-#: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
-_STEP = script(r"""
+#: What all scripts here begin with: the links and items that show, and the titles of the sub menus that are closed and can be opened.
+_SHOWN = """
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(visible);
+const entries = items.filter(el => !el.querySelector('a[href]'));
+const closed = [...document.querySelectorAll(
+    '.ant-menu-submenu:not(.ant-menu-submenu-open, .ant-menu-submenu-disabled) > .ant-menu-submenu-title')].filter(visible);
+"""
+#: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
+_STEP = script(
+    _SHOWN
+    + """
 const link = want.route && items.find(el => (el.getAttribute('href') || '').endsWith(want.route))
-  || items.find(el => want.labels.includes(name(el.textContent)) && !el.querySelector('a[href]'))
+  || entries.find(el => want.labels.includes(name(el.textContent)))
   || items.find(el => want.labels.includes(name(el.textContent)));
 if (link) { link.click(); return 'opened'; }
-const closed = [...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
-  .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
-const first = closed.find(el => want.menus.includes(name(el.textContent))) || closed[0];
+const untried = closed.filter(el => el.getAttribute('data-tried') !== want.token);
+const first = untried.find(el => want.menus.includes(name(el.textContent))) || untried[0];
 if (!first) return false;
 first.setAttribute('data-tried', want.token);
 first.click();
 return 'unfolded';
-""")
+"""
+)
 #: Gives the entries that show, and opens the next closed sub menu.
-_ENTRIES = script(r"""
-const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
-const closed = [...document.querySelectorAll(
-    '.ant-menu-submenu:not(.ant-menu-submenu-open, .ant-menu-submenu-disabled) > .ant-menu-submenu-title')]
-  .filter(el => visible(el) && el.getAttribute('data-tried') !== want.token);
-const entries = items.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
-const next = closed[0] ? name(closed[0].textContent) : null;
-if (closed.length) { closed[0].setAttribute('data-tried', want.token); closed[0].click(); }
-return {entries, next, shown: items.length};
-""")
+_ENTRIES = script(
+    _SHOWN
+    + """
+const shown = entries.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
+const first = closed.find(el => el.getAttribute('data-tried') !== want.token);
+const next = first ? name(first.textContent) : null;
+if (first) { first.setAttribute('data-tried', want.token); first.click(); }
+return {entries: shown, next};
+"""
+)
 #: Clicks the sub menu that did not open once more.
-_AGAIN = script("""
-[...document.querySelectorAll('.ant-menu-submenu:not(.ant-menu-submenu-open) > .ant-menu-submenu-title')]
-  .find(el => visible(el) && name(el.textContent) === want.next)?.click();
-""")
+_AGAIN = script(_SHOWN + "closed.find(el => name(el.textContent) === want.next)?.click();")
 #: True once the opened sub menu shows: its entries, or that it has none.
-_UNFOLDED = script("""
-const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(el => visible(el) && !el.querySelector('a[href]'));
+_UNFOLDED = script(
+    _SHOWN
+    + """
 const opened = [...document.querySelectorAll('.ant-menu-submenu-open > .ant-menu-submenu-title')]
   .filter(el => visible(el) && name(el.textContent) === want.next).map(el => el.parentElement);
-return items.length !== want.shown || opened.some(el => el.querySelector('ul') && !el.querySelector('ul li'));
-""")
+return entries.length !== want.entries.length || opened.some(el => el.querySelector('ul') && !el.querySelector('ul li'));
+"""
+)
 #: How long that may take.
 _UNFOLD_MS = 2_000
 _MOST_MENUS = 20

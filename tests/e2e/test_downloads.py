@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+
+from scraper.webui.pause import Pause
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +94,8 @@ def test_listed_recordings_that_the_archive_lacks_are_fetched_by_themselves(offi
     simulated="missing_from_archive=0.33, single_instead=html",
 )
 @pytest.mark.fault("web", "Download All shows a toast and no dialogue", "the download is followed all the same", simulated="no_modal")
-def test_listed_recordings_that_no_way_brings_are_gaps_by_name(office):
+def test_listed_recordings_that_no_way_brings_are_gaps_by_name(office, monkeypatch):
+    monkeypatch.setattr("scraper.job.web_fetch.Pause", partial(Pause, longest=2.0))  # in place of a minute
     place = office(recordings=9, faults={"missing_from_archive": "0.33", "single_instead": "html"})
     place.configure(web={"pack_timeout_seconds": 5, "labels": {"download": []}})
     place.ucm.state.faults.set("no_modal")
