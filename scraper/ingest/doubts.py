@@ -1,8 +1,8 @@
 """Stored copies that are in doubt: an open gap stands on their recording, though a copy of it is held.
 
 A copy is doubted because it came in a damaged archive or its file was lost, or because it is shorter than its call (``too-short``). What
-a stream brings of such a recording decides at the stream's end, if that was sound: the better copy gets the recording's plain place, the
-other one is kept beside it, and the gap is closed. All steps leave a state that
+a stream brings of such a recording decides at the stream's end, if that was sound: the better copy gets the recording's plain place if that
+is free, the other one is kept beside it, and the gap is closed. All steps leave a state that
 :func:`scraper.ingest.filing.recover` or the next stream mends: as long as the gap is open, the recording counts as missing.
 """
 
@@ -67,9 +67,10 @@ class Doubts:
             self._catalog.forget(worse)
             worse = None
         place = self._store.path_for(better.identity, name=stored_name(better)).path
+        others = (worse is None or worse.path != place) and self._catalog.knows_path(place)
         beside = replace(worse, suffix=worse.sha256[:8], path=self._copied(worse) if worse.path == place else worse.path) if worse else None
-        if self._store.exists(place) and digest_or_none(self._store, place) not in ours:
-            place = better.path  # somebody else's file lies there
+        if others or (self._store.exists(place) and digest_or_none(self._store, place) not in ours):
+            place = better.path  # a third version, which has the same format, lies there, or somebody else's file
         self._catalog.exchange(replace(better, path=place), beside)
         if place != better.path:
             self._store.move(better.path, place)

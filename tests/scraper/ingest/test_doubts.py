@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def archive(make: Any, seed: int, seconds: float = 0.5) -> bytes:
     return bytes(make.tgz([make.member("2026-02/a.wav", make.gsff(seed, seconds))]))
 
 
-def fetched(shop: Any, body: bytes, source: Source = Source.RECAPI) -> Any:
+def fetched(shop: Any, body: bytes, source: Source = Source.RECAPI, **context: Any) -> Any:
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
     file.write(body)
-    return Ingest(shop.context(source=source)).take(shop.identity("a.wav"), file)
+    return Ingest(shop.context(source=source, **context)).take(shop.identity("a.wav"), file)
 
 
 def doubt(shop: Any, reason: GapReason) -> None:
@@ -106,6 +107,33 @@ def test_a_longer_copy_takes_the_place_of_one_that_is_too_short(shop: Any, make:
     (first, other) = sorted(shop.catalog.find_recordings(shop.identity("a.wav")), key=lambda row: row.suffix)
     assert (first.source, first.frames) == (source, 8000)
     assert other.suffix == other.sha256[:8]
+
+
+@pytest.mark.parametrize("formats", [("wav", "flac", "wav"), ("flac", "opus", "flac")], ids="-".join)
+def test_a_better_copy_in_an_earlier_one_s_format_leaves_that_in_its_place(shop: Any, make: Any, formats: tuple[str, ...]) -> None:
+    for seed, (source, format) in enumerate(zip((Source.BULK, Source.RECAPI, Source.ROW), formats, strict=True), 1):
+        fetched(shop, make.wav(seed, seed / 2), source, format=format)
+        if seed < 3:
+            doubt(shop, GapReason.TOO_SHORT)
+    versions = shop.catalog.find_recordings(shop.identity("a.wav"))
+    assert sorted(row.path for row in versions) == sorted(shop.files())
+    assert [row.frames for row in versions if not row.suffix] == [12000]
+    assert verify(shop.catalog, shop.store).holds
+    assert shop.catalog.open_gaps(make.UCM) == []
+
+
+def test_a_better_copy_leaves_another_ucm_s_recording_of_the_same_bytes_in_its_place(shop: Any, make: Any) -> None:
+    shop.store = LocalStore(shop.store.root, "{month}/{name}")
+    neighbour = replace(shop.identity("a.wav"), ucm="branch")
+    for identity in (neighbour, shop.identity("a.wav")):
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
+        file.write(make.wav(1))
+        Ingest(shop.context(ucm=identity.ucm)).take(identity, file)
+    doubt(shop, GapReason.TOO_SHORT)
+    fetched(shop, make.wav(2, 1), Source.RECAPI)
+    assert verify(shop.catalog, shop.store).holds
+    assert shop.files()["2026-02/a.wav"] == make.wav(1)
+    assert sorted(map(len, shop.files().values())) == sorted(map(len, (make.wav(1), make.wav(1), make.wav(2, 1))))
 
 
 def test_other_bytes_of_another_way_that_hold_as_much_sound_settle_that_there_is_no_more(shop: Any, make: Any) -> None:
