@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal, null, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, and_, func, literal, null, or_, select, union_all
 
 from scraper.catalog.calls import Calls, StoredCall
 from scraper.catalog.database import now
@@ -28,6 +28,7 @@ from scraper.catalog.schema import (
     inventory,
     meta,
     recordings,
+    replacements,
     tombstones,
     transcripts,
 )
@@ -174,6 +175,19 @@ class Keeping(Tombstones, Calls):
         own = (path for row in rows for path in (row["path"], row["original_path"]) if path)
         return [*dict.fromkeys((*own, *beside))]
 
+    def places_that_stay(self, paths: Collection[str]) -> set[str]:
+        """Which of these files in the store belong to a recording of whatever UCM that is not being erased.
+
+        As its file, its original, also one that is only announced, or a transcript.
+        """
+        found: set[str] = set()
+        with self.reading() as connection:
+            for place, rows in _PLACES:
+                for some in _batches(sorted({*paths} - found)):
+                    query = select(place).select_from(rows).where(place.in_(some), recordings.c.state != "erasing")
+                    found.update(connection.scalars(query))
+        return found
+
     def remove_rows(self, ucm: str, doomed: Doomed) -> None:
         """Remove these from every table that names them, some hundred in a transaction; the files are gone by now."""
         for keys in _batches(sorted(doomed.keys)):
@@ -214,6 +228,13 @@ class Keeping(Tombstones, Calls):
                 connection.exec_driver_sql("VACUUM")
 
 
+#: Where the store's files are named; the first has an index, and settles most.
+_PLACES: tuple[tuple[Column[str], FromClause], ...] = (
+    (recordings.c.path, recordings),
+    (recordings.c.original_path, recordings),
+    (replacements.c.original_path, replacements.join(recordings)),
+    (transcripts.c.path, transcripts.join(recordings)),
+)
 _PEOPLE = ("src", "dst", "answered_by", "caller_name")
 
 

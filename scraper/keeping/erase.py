@@ -73,7 +73,10 @@ class Erasing:
         """
         stems = {split_extension(key.name)[0] for key in doomed.keys if not key.month}  # with the call's time: nobody else's
         for folder in folders:
-            strays = [path for path in self._store.paths(folder) if not stems.isdisjoint(_stems(path.rpartition("/")[2]))]
+            split = (path.rpartition("/") for path in self._store.paths(folder))
+            alike = {f"{beside}{slash}{name}" for beside, slash, name in split if beside == folder and not stems.isdisjoint(_stems(name))}
+            # Where UCMs share a folder, another's recording of the same call may have the name. It was announced before it lay there.
+            strays = sorted(alike - self._catalog.places_that_stay(alike))
             for path in strays:
                 self._store.remove(path)
             self._store.sync(strays)

@@ -291,6 +291,8 @@ class Settings(Section):
                 "store.format: opus loses samples, and what was recorded can't be had back from it; flac keeps all, or store.originals:"
                 " always keeps the PBX's own bytes beside it"
             )
+        if len(self.ucms) > 1 and "{ucm}" not in self.store.template:
+            yield "store.template: without {ucm} all UCMs share folders, and a file that the catalog doesn't know may be anyone's"
         for name, ucm in self.ucms.items():
             if not ucm.tls.verify and not ucm.tls.pin:
                 yield f"ucms.{name}.tls: verify is off, so that whoever answers is trusted; better set pin"

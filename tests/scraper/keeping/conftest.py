@@ -52,10 +52,12 @@ class Archive:
     def identity(self, name: str, month: str = "2026-02") -> Identity:
         return Identity(UCM, class_of(name), month, name)
 
-    def keep(self, name: str, month: str = "2026-02", *, call: bool = True, **changes: Any) -> Identity:
+    def keep(
+        self, name: str, month: str = "2026-02", *, call: bool = True, ucm: str = UCM, path: str | None = None, **changes: Any
+    ) -> Identity:
         """Store a recording, and its call unless told otherwise."""
-        identity = self.identity(name, month)
-        path = f"{UCM}/{month}/{name}"
+        identity = Identity(ucm, class_of(name), month, name)
+        path = path or f"{ucm}/{month}/{name}"
         self.put(path, b"sound of " + name.encode())
         fields = {
             "size": 9,
@@ -66,7 +68,7 @@ class Archive:
             "source_sha256": "cd" * 32,
         }
         self.catalog.announce([Recording(identity=identity, path=path, run_id="run-1", **(fields | changes))])
-        self.catalog.promote(UCM)
+        self.catalog.promote(ucm)
         if call:
             _, epoch, src, dst = name.removesuffix(".wav").split("-")
             self.call(src=src, dst=dst, start=int(epoch), recordfiles=f"{month}/{name}@")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from scraper.catalog import CalibrationTry, Recording
+from converters.interface import BytesSource
+from scraper.catalog import CalibrationTry, Recording, Transcript
 from scraper.catalog.schema import calls, metadata, tombstones
 from scraper.cdr import parse_groups
 from scraper.errors import StoreUnwritable
+from scraper.ingest.quarantine import QuarantineInStore, Suspicion
 from scraper.keeping.choosing import choose
 from scraper.keeping.criteria import criteria
-from scraper.models import Source, Window
+from scraper.models import Identity, Source, Window, class_of
 
 from .conftest import ANN, BOB, EVE, UCM, ZONE, Archive, file_name
 
@@ -118,6 +121,38 @@ def test_all_versions_and_originals_go(archive: Archive) -> None:
     assert archive.with_text(name.removesuffix(".wav")) == []
     assert archive.paths() == [f"2026-02/{file_name(1, ANN)}"]
     assert list(archive.store.paths(UCM)) == [f"{UCM}/2026-02/{file_name(1, ANN)}"]
+
+
+@pytest.mark.parametrize("marks", [("", "~1a2b3c4d", "~5e6f7a8b"), ("~1a2b3c4d", "", "~5e6f7a8b")], ids=["first", "second"])
+def test_where_ucms_share_a_folder_nothing_goes_that_belongs_to_another_s_recording_of_the_same_name(
+    archive: Archive, marks: tuple[str, str, str]
+) -> None:
+    name = file_name(0, ANN)
+    own, branch, depot = (f"2026-02/{name.replace('.wav', f'{mark}.wav')}" for mark in marks)
+    archive.keep(name, path=own, original_path=f"{own}.original")
+    theirs = archive.keep(name, ucm="branch", path=branch, original_path=f"{branch}.original", call=False)
+    archive.keep(name, ucm="depot", path=depot, call=False)
+    (kept,) = archive.catalog.find_recordings(theirs)
+    assert archive.catalog.enter_transcripts([Transcript(kept.id, "text", f"{branch}.transcript.txt", "ab" * 32, 4)])
+    (converted,) = archive.catalog.recordings("depot")
+    archive.catalog.announce_replacement(replace(converted, original_path=f"{depot}.original"))  # killed before it was finished
+    beside = [f"{path}.original" for path in (own, branch, depot)] + [f"{path}.transcript.txt" for path in (own, branch)]
+    for path in (*beside, f"2026-02/{name.replace('.wav', '~ffffffff.wav')}"):
+        archive.put(path, b"beside it")
+    archive.erase(None, name)
+    stay = {branch, f"{branch}.original", f"{branch}.transcript.txt", depot, f"{depot}.original"}
+    assert set(archive.store.paths("2026-02")) == stay
+
+
+def test_where_recordings_lie_in_the_store_s_own_folder_what_lies_below_is_left_alone(archive: Archive) -> None:
+    name = file_name(0, ANN)
+    archive.keep(name, path=name)
+    theirs = QuarantineInStore(archive.store, "branch")
+    kept = theirs.keep(Identity("branch", class_of(name), "2026-02", name), BytesSource(b"noise"), "ef" * 32, Suspicion("corrupt", "noise"))
+    archive.erase(None, name)
+    assert not archive.store.exists(name)
+    with theirs.opened(kept.path) as source:
+        assert source.read(0, 5) == b"noise"
 
 
 def test_a_copy_that_the_catalog_does_not_know_goes_also_after_a_crash(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

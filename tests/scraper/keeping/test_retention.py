@@ -46,6 +46,15 @@ def test_what_is_older_goes_with_its_call_and_stays_away_and_the_rest_stays(arch
     assert let_go(archive, Retention(keep_days=60)).recordings == 0
 
 
+def test_where_ucms_share_a_folder_another_s_recording_of_the_same_name_stays(archive: Archive) -> None:
+    name = file_name(0, ANN)
+    theirs = f"2026-02/{name.replace('.wav', '~1a2b3c4d.wav')}"
+    archive.keep(name, path=f"2026-02/{name}")
+    archive.keep(name, ucm="branch", path=theirs, call=False)
+    assert let_go(archive, Retention(keep_days=60)).recordings == 1
+    assert list(archive.store.paths("2026-02")) == [theirs]
+
+
 def test_the_last_day_that_is_kept_is_kept_whole_by_the_pbx_own_calendar(archive: Archive) -> None:
     archive.keep(file_name(0, ANN))  # on 1 February, 20:40 in Chicago; in UTC it is the second already
     midnight = datetime(2026, 2, 11, 6, 0, tzinfo=UTC)

@@ -308,6 +308,15 @@ def test_a_ui_in_another_language_is_asked_for_both_download_labels(tmp_path: Pa
     assert not list(loaded(tmp_path, with_ucm(web=web)).warnings())
 
 
+@pytest.mark.parametrize(
+    ("ucms", "template", "warned"), [("ab", "{month}/{name}", 1), ("a", "{month}/{name}", 0), ("ab", "{ucm}/{name}", 0)]
+)
+def test_several_ucms_that_share_folders_are_warned_of(tmp_path: Path, ucms: str, template: str, warned: int) -> None:
+    (ucm,) = yaml.safe_load(with_ucm())["ucms"].values()
+    warnings = list(loaded(tmp_path, yaml.safe_dump({"store": {"template": template}, "ucms": dict.fromkeys(ucms, ucm)})).warnings())
+    assert [warning.partition(":")[0] for warning in warnings] == ["store.template"] * warned
+
+
 def test_an_ipv6_address_gets_brackets_and_a_port() -> None:
     settings = load(None, {"UCM_IP": "2001:db8::1", "UCM_PORT": "8443", "UCM_USERNAME": "u", "UCM_PASSWORD": "p"})
     assert settings.ucms["default"].url == "https://[2001:db8::1]:8443"
