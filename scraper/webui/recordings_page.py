@@ -6,6 +6,7 @@ that they ask the PBX for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Listed:
     size: int | None
 
 
-#: Told the rows read so far, whether they come newest first, and the PBX's total: whether the rest is known already.
+#: Told the rows read so far, whether they come newest first, and the PBX's total at first: whether the rest is known already.
 Enough = Callable[[list[Listed], bool, int | None], bool]
 
 
@@ -185,17 +186,18 @@ class RecordingsPage:
             )
 
     async def listing(self, enough: Enough | None = None) -> tuple[list[Listed], bool]:
-        """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX says.
+        """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX said at first.
 
-        Ends when the pages end, repeat, or answer no more, or when ``enough`` says so: then it counts as whole.
-        Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
+        Ends when the pages end, repeat, or answer no more, or when ``enough`` says so: then it counts as whole. It doesn't where
+        recordings were deleted meanwhile. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
         """
         with as_browser_failure():
             return await self._read_list(enough or (lambda rows, newest_first, total: False))
 
     async def _read_list(self, enough: Enough) -> tuple[list[Listed], bool]:
         rows: dict[tuple[str, str], Listed] = {}
-        whole = False
+        totals: list[int] = []
+        rest_is_known = False
         try:
             if self.pager.latest is None or len(listed(self.pager.latest)) != self.pager.latest.field("total_item"):
                 await self.pager.enlarge()
@@ -205,11 +207,15 @@ class RecordingsPage:
                     raise SessionEnded("The PBX ended the web session while its list was read.")
                 before, total = len(rows), answer.field("total_item")
                 rows |= {(row.name, row.time): row for row in listed(answer)}
+                totals += [] if total is None else [total]
                 newest_first = (answer.parameters.get("sidx"), answer.parameters.get("sord")) == ("d", "desc")
-                whole = (total is not None and len(rows) >= total) or enough(list(rows.values()), newest_first, total)
-                if whole or len(rows) == before:
+                rest_is_known = enough(list(rows.values()), newest_first, totals[0] if totals else None)
+                if rest_is_known or len(rows) == before or (total is not None and len(rows) >= total):
                     break
                 turned = await self.pager.next()
         except TimeoutError:
-            whole = False
-        return list(rows.values()), whole
+            return list(rows.values()), False
+        # A deletion moves rows up: one may have slipped by, onto the page just read, and the smaller total would fit all the same.
+        # A new call moves rows down: one is shown twice, none slips by; on a busy PBX no list could be read otherwise.
+        only_grew = totals == sorted(totals)
+        return list(rows.values()), only_grew and (rest_is_known or len(rows) >= min(totals, default=math.inf))
