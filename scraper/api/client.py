@@ -64,6 +64,11 @@ class Api(Protocol):
         """
         ...
 
+    @property
+    def recordings_have_come(self) -> bool:
+        """Whether recapi has ever brought a recording from this PBX."""
+        ...
+
     def list_directory(self, filedir: str) -> list[str] | None:
         """The names of a directory's files where recapi lists it; None where it doesn't."""
         ...
@@ -109,6 +114,11 @@ class Client:
     def recording(self, name: str, month: str | None, klass: RecordingClass, sink: BinaryIO) -> Fetched:
         """As :meth:`Api.recording`."""
         return self._recordings.fetch(name, month, klass, sink)
+
+    @property
+    def recordings_have_come(self) -> bool:
+        """As :attr:`Api.recordings_have_come`."""
+        return self._recordings.have_come
 
     def list_directory(self, filedir: str) -> list[str] | None:
         """As :meth:`Api.list_directory`."""

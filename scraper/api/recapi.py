@@ -49,7 +49,12 @@ class Recordings:
     def __init__(self, calls: Calls, memory: Memory) -> None:
         self._calls = calls
         self._memory = memory
-        self._proved: set[RecordingClass] = set()  # a recording came by the remembered rule in this session
+        self._proved: dict[tuple[RecordingClass, str | None], MonthRule] = {}  # how a month's recordings came in this session
+
+    @property
+    def have_come(self) -> bool:
+        """Whether recapi has ever brought a recording from this PBX. Where it hasn't, a miss may mean a form that nobody knows yet."""
+        return any(self._remembered(klass) for klass in RecordingClass)
 
     def fetch(self, name: str, month: str | None, klass: RecordingClass, sink: BinaryIO) -> Fetched:
         """Write a recording into ``sink``; ``month`` is ``YYYY-MM``, or None where it isn't known.
@@ -67,12 +72,12 @@ class Recordings:
             except (GoneAtPbx, NotUnderstood) as error:
                 misses.append(error)
                 continue
-            self._learn(klass, form)
+            self._learn(klass, month, form.rule)
             return Fetched(size, form.filedir, form.rule)
         gone = next((miss for miss in misses if isinstance(miss, GoneAtPbx)), None)
         if gone is None:
             raise misses[-1]
-        if month is None and not (klass in self._proved and self._remembered(klass) is MonthRule.BARE):
+        if month is None and {rule for (of, _), rule in self._proved.items() if of is klass} != {MonthRule.BARE}:
             raise NotListed("The PBX doesn't find it by its bare name, and its month is not known.")
         raise gone
 
@@ -89,22 +94,23 @@ class Recordings:
         return names or None
 
     def _forms(self, name: str, month: str | None, klass: RecordingClass) -> list[_Form]:
-        """The forms worth trying, the remembered rule's first; only these once a recording came that way."""
+        """The forms worth trying, the remembered rule's first; only these once a recording of that month came so.
+
+        Firmware that was renewed may keep older months in another way.
+        """
         forms = list(_all_forms(name, month, klass))
-        rule = self._remembered(klass)
+        rule = self._proved.get((klass, month), self._remembered(klass))
         known = [form for form in forms if form.rule is rule]
-        if klass in self._proved and known:
-            return known
-        return known + [form for form in forms if form.rule is not rule]
+        return known if (klass, month) in self._proved else known + [form for form in forms if form.rule is not rule]
 
     def _remembered(self, klass: RecordingClass) -> MonthRule | None:
         text = self._memory.get(f"recapi-{klass}")
         return MonthRule(text) if text in list(MonthRule) else None
 
-    def _learn(self, klass: RecordingClass, form: _Form) -> None:
-        if self._remembered(klass) is not form.rule:
-            self._memory.set(f"recapi-{klass}", form.rule)
-        self._proved.add(klass)
+    def _learn(self, klass: RecordingClass, month: str | None, rule: MonthRule) -> None:
+        if self._remembered(klass) is not rule:
+            self._memory.set(f"recapi-{klass}", rule)
+        self._proved[klass, month] = rule
 
 
 def _all_forms(name: str, month: str | None, klass: RecordingClass) -> Iterator[_Form]:

@@ -49,13 +49,14 @@ class RememberedGap(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A recording as its sound was stored: ``source_size`` in bytes as the PBX sent it, ``seconds`` of sound if known."""
+    """A recording as its sound was stored, and when (aware): ``source_size`` in bytes as the PBX sent it, ``seconds`` of sound if known."""
 
     identity: Identity
     source: Source
     source_size: int
     frames: int | None
     seconds: float | None
+    at: datetime
 
 
 class Holdings(Database):
@@ -119,10 +120,11 @@ class Holdings(Database):
             return {month for query in (*queries, named) for month in connection.scalars(query) if month}
 
     def was_confirmed(self, identity: Identity) -> bool:
-        """Whether another way brought the same sound after it had been found too short: it is as long as it is."""
+        """Whether the same sound came again after it had been found too short: it is as long as it is."""
         theirs = dict(zip(_KEY, _values(identity), strict=True))
         mine = and_(*(gaps.c[name] == value for name, value in theirs.items()), _same_identity(), recordings.c.suffix == "")
-        closed = and_(gaps.c.reason == GapReason.TOO_SHORT.value, gaps.c.closed_as == "archived", gaps.c.closed_at > recordings.c.stored_at)
+        found = gaps.c.reason.in_((GapReason.TOO_SHORT.value, GapReason.CORRUPT.value))
+        closed = and_(found, gaps.c.closed_as == "archived", gaps.c.closed_at > recordings.c.stored_at)
         with self.reading() as connection:
             return (
                 connection.scalar(select(gaps.c.id).select_from(gaps.join(recordings, _same_identity())).where(mine, closed).limit(1))
@@ -134,7 +136,8 @@ class Holdings(Database):
         with self.reading() as connection:
             for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
                 seconds = row["frames"] / row["sample_rate"] if row["frames"] is not None and row["sample_rate"] else None
-                yield Stored(identity_of(row), _SOURCES[row["source"]], row["source_size"], row["frames"], seconds)
+                at = datetime.fromisoformat(row["stored_at"])
+                yield Stored(identity_of(row), _SOURCES[row["source"]], row["source_size"], row["frames"], seconds, at)
 
 
 def _same_identity() -> ColumnElement[bool]:

@@ -55,7 +55,7 @@ class ApiWay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._client: Client | None = None
-        self._bare_names: dict[RecordingClass, bool] = {}
+        self._found: dict[tuple[RecordingClass, bool], bool] = {}
         self.failure: ScraperError | None = None
 
     @property
@@ -102,7 +102,9 @@ class ApiWay:
         for klass in sorted(classes):
             for path in client.list_directory(klass.value) or []:
                 for file in parse_files(path)[0]:
-                    yield ListedFile(klass if class_of(file.name) is RecordingClass.MONITOR else file.klass, file.month, file.name)
+                    # An ordinary recording may lie in `queue` (field guide 2a); what its name doesn't place lies in `meetme` only.
+                    ordinary = klass is RecordingClass.MEETME and class_of(file.name) is RecordingClass.MONITOR
+                    yield ListedFile(klass if ordinary else file.klass, file.month, file.name)
 
     def fetch(self, identity: Identity) -> Outcome:
         """Fetch one recording and take it in. Raises what :meth:`scraper.api.Api.recording` raises, and the storage errors.
@@ -113,17 +115,17 @@ class ApiWay:
             self.download(identity, file)
             if self._is_of_another_month(identity, file):
                 raise NotARecording("The PBX sent another month's recording of this name.")
-            if self._desk.order.trigger is Trigger.PUSH:
-                self._check_whole(identity, file)
+            self._check_whole(identity, file)
             outcome = self._desk.take_in(Source.RECAPI).take(identity, file)
         self._desk.enter(outcome)
         return outcome
 
     def _check_whole(self, identity: Identity, file: BufferedRandom) -> None:
-        """So soon after the call the PBX may still be writing; what isn't whole is left, for it would be compared and replaced later."""
+        """Right after the call the PBX may still be writing; what isn't whole is left, for it would be compared and replaced later."""
         file.flush()
         size = file.seek(0, os.SEEK_END)
-        if why := beginning_only(self._desk.catalog, identity, SpooledSource(file, size)):
+        pushed = self._desk.order.trigger is Trigger.PUSH
+        if why := beginning_only(self._desk.catalog, identity, SpooledSource(file, size), pushed=pushed):
             raise StillWritten(f"The PBX may still be writing it: {why}.")
 
     def download(self, identity: Identity, file: BinaryIO) -> None:
@@ -131,22 +133,28 @@ class ApiWay:
         month, client = identity.month if is_month(identity.month) else None, self._open()
         try:
             client.recording(identity.name, month, identity.klass, file)
+        except GoneAtPbx:
+            if not client.recordings_have_come and not self._finds(identity.klass, by_month=True):
+                raise NotListed("The API says that it doesn't exist, but has not brought any recording of this PBX yet.") from None
+            raise
         except NotListed:
-            if month or not self._finds_by_bare_name(identity.klass):
+            if month or not self._finds(identity.klass, by_month=False):
                 raise
             client.recording(identity.name, None, identity.klass, file)
 
-    def _finds_by_bare_name(self, klass: RecordingClass) -> bool:
-        """Whether the PBX brings a recording that it surely has by its name alone: then what it doesn't bring that way isn't there.
+    def _finds(self, klass: RecordingClass, *, by_month: bool) -> bool:
+        """Whether the PBX brings a recording that it surely has, the last one archived: then what it doesn't bring that way isn't there.
 
-        Asked once a job, by the recording that was archived last (field guide 2a, recapi: where the month goes differs by device).
+        Asked once a job (field guide 2a, recapi: where the month goes differs by device).
         """
-        if klass not in self._bare_names:
-            held = self._desk.catalog.newest_held(self._desk.order.ucm, klass)
-            self._bare_names[klass] = False
+        if (klass, by_month) not in self._found:
+            self._found[klass, by_month] = False
+            catalog, ucm = self._desk.catalog, self._desk.order.ucm
+            held = catalog.newest_held(ucm, klass) or catalog.newest_held(ucm, RecordingClass.MONITOR)
+            month = held.month if held and by_month and is_month(held.month) else None
             with tempfile.TemporaryFile(dir=self._desk.work_dir) as file, suppress(GoneAtPbx, NotListed, NotUnderstood):
-                self._bare_names[klass] = bool(held and self._open().recording(held.name, None, klass, file))
-        return self._bare_names[klass]
+                self._found[klass, by_month] = bool(held and self._open().recording(held.name, month, held.klass, file))
+        return self._found[klass, by_month]
 
     def _is_of_another_month(self, identity: Identity, file: BufferedRandom) -> bool:
         catalog = self._desk.catalog

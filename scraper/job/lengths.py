@@ -10,6 +10,8 @@ from converters.interface import Options, Undecodable, decode
 from converters.interface import Source as Bytes
 from converters.sniff import OTHER_AUDIO
 from scraper.catalog import Catalog
+from scraper.catalog.calls import NamedFile
+from scraper.clock import utcnow
 from scraper.job.desk import Desk
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Source
 from scraper.reconcile.lengths import Account, too_short
@@ -22,7 +24,8 @@ _REMEDY = "The copy that is held is kept; the next run looks for a better one."
 def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Identity, Source], bool]) -> set[Identity]:
     """Record a gap for each recording stored since two days before ``since`` (aware) that is too short; those recorded now.
 
-    One that another way has confirmed is left in peace, and so is one that no way but its own can ever bring.
+    One that came twice the same is left in peace, and so is one that no way but its own can ever bring; unless it came before its call had
+    ended: then the same way may bring the rest.
     """
     stored = {one.identity: one for one in desk.catalog.stored_since(desk.order.ucm, since - _LOOK_BACK)}
     if not stored:
@@ -32,29 +35,39 @@ def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Ident
     for identity, account in accounts.items():
         one = stored[identity]
         why = too_short(account, one.source_size, one.frames, one.seconds)
-        if why and has_other_way(identity, one.source) and not _is_settled(desk, identity):
-            desk.catalog.record_gap(Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY), attempt=False)
-            doubted.add(identity)
+        if not why or _is_settled(desk, identity):
+            continue
+        if has_other_way(identity, one.source):
+            gap = Gap(identity, GapReason.TOO_SHORT, f"it is too short: {why}", _REMEDY)
+        elif not account.is_written_at(one.at):
+            gap = Gap(identity, GapReason.CORRUPT, f"it came while the PBX was still writing it: {why}", _REMEDY)
+        else:
+            continue
+        desk.catalog.record_gap(gap, attempt=False)
+        doubted.add(identity)
     return doubted
 
 
-def beginning_only(catalog: Catalog, identity: Identity, source: Bytes) -> str | None:
-    """One clause that says why these bytes, fetched soon after the call, may be only a recording's beginning; None where nothing says so.
+def beginning_only(catalog: Catalog, identity: Identity, source: Bytes, *, pushed: bool) -> str | None:
+    """One clause that says why these bytes, fetched now, may be only a recording's beginning; None where nothing says so.
 
-    The PBX may still be writing it: what is longer by the call's record, or can't be decoded, may be better a moment later.
+    The PBX may still be writing it, right after the call: what is longer by the call's record may be better a moment later; so may what
+    can't be decoded, where a push asked for it.
     """
+    account, beside = Account(), catalog.files_beside(identity.ucm, identity.name)
+    parts = Counter((start, talked) for start, talked, _ in {(file.start, file.talk_seconds, file.name) for file in beside})
+    for file in beside:
+        if (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month):
+            _learn(account, file, parts[file.start, file.talk_seconds])
+    if not pushed and account.is_written_at(utcnow()):
+        return None
     frames = seconds = None
     try:
         decoded = decode(source, Options(known_layouts=catalog.known_layouts(identity.ucm)))
         frames, seconds = decoded.frames, decoded.seconds
     except Undecodable as error:
-        if error.kind not in OTHER_AUDIO:
+        if pushed and error.kind not in OTHER_AUDIO:
             return error.detail
-    account, beside = Account(), catalog.files_beside(identity.ucm, identity.name)
-    parts = Counter((start, talked) for start, talked, _ in {(file.start, file.talk_seconds, file.name) for file in beside})
-    for file in beside:
-        if (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month):
-            account.learn(file.size, file.seconds, file.talk_seconds if parts[file.start, file.talk_seconds] == 1 else None)
     return too_short(account, source.size, frames, seconds)
 
 
@@ -76,9 +89,13 @@ def _accounts(desk: Desk, identities: Iterable[Identity]) -> dict[Identity, Acco
     parts = Counter((file.start, file.talk_seconds) for file in files)
     for file in files:
         same = by_name[file.klass, file.name]
-        # Several recordings share one call's talk time.
-        talked = file.talk_seconds if parts[file.start, file.talk_seconds] == 1 else None
         for identity in same:
             if file.month == identity.month or (file.month is None and len(same) == 1):
-                found[identity].learn(file.size, file.seconds, talked)
+                _learn(found[identity], file, parts[file.start, file.talk_seconds])
     return found
+
+
+def _learn(account: Account, file: NamedFile, parts: int) -> None:
+    """``parts``: how many recordings share the call's talk time; it tells the length of one that has it for itself."""
+    ended = file.start + timedelta(seconds=file.talk_seconds or 0) if file.start else None
+    account.learn(file.size, file.seconds, file.talk_seconds if parts == 1 else None, ended)

@@ -7,31 +7,41 @@ recording (recordfiles_desc) counts for itself; talk time is the weakest account
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from scraper.reconcile.inventory import SIZE_SLACK
 
 _RIFF_HEADER, _BYTES_A_FRAME = 44, 2
 #: So much shorter than said is within what rounding, ringing and announcements explain: a part of it, and seconds.
 _SHARE_OF_SOUND, _SHARE_OF_TALK, _SECONDS = 0.9, 0.75, 3.0
+#: A recording is written so long after its call's talk time at the latest; ringing before it is not part of that time.
+_WRITTEN_AFTER = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
 class Account:
     """What the PBX says of one recording.
 
-    ``size`` in bytes by its list, ``said_size`` by the call record; ``seconds`` of sound by the call record, ``talked`` those of its call.
+    ``size`` in bytes by its list, ``said_size`` by the call record; ``seconds`` of sound by the call record, ``talked`` those of its call;
+    ``ended``: when its call had ended (aware), as far as its start and its talk time tell.
     """
 
     size: int | None = None
     said_size: float | None = None
     seconds: float | None = None
     talked: float | None = None
+    ended: datetime | None = None
 
-    def learn(self, said_size: float | None, seconds: float | None, talked: float | None) -> None:
-        """Take in what another call record says; the larger stays."""
+    def learn(self, said_size: float | None, seconds: float | None, talked: float | None, ended: datetime | None) -> None:
+        """Take in what another call record says; the larger stays, and the later."""
         self.said_size = _larger(self.said_size, said_size)
         self.seconds = _larger(self.seconds, seconds)
         self.talked = _larger(self.talked, talked)
+        self.ended = max((time for time in (self.ended, ended) if time is not None), default=None)
+
+    def is_written_at(self, when: datetime) -> bool:
+        """Whether the PBX had surely written all of it at this moment (aware); nobody knows of a call without a record."""
+        return self.ended is None or when - self.ended > _WRITTEN_AFTER
 
 
 def too_short(account: Account, source_size: int, frames: int | None, seconds: float | None) -> str | None:

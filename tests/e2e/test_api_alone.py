@@ -1,0 +1,138 @@
+"""Jobs without a web UI, at a recapi that keeps or writes recordings in ways of its own: nothing is written off, halved or doubled."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from scraper.models import RecordingClass
+from scraper.simulator import cdrapi, recapi
+
+
+@pytest.fixture
+def alone(branch, impatient, monkeypatch):
+    """Makes an office without a web account; ``find(filedir, name, recording)`` says whether recapi takes these for this recording."""
+
+    def make(find=None, **ucm):
+        place = branch(**{"recordings": 6, "recordfiles": "month", **ucm})
+        place.configure(web=None)
+        if find:
+            monkeypatch.setattr(
+                recapi,
+                "_find",
+                lambda filedir, name, state: next((each for each in state.all_recordings if find(filedir, name, each)), None),
+            )
+        return place
+
+    return make
+
+
+def run_hours_apart(place, times):
+    """The reports of so many jobs, seven hours apart."""
+    reports = []
+    for _ in range(times):
+        reports.append(place.run())
+        place.let_hours_pass(7)
+    return reports
+
+
+@pytest.mark.fault(
+    "api",
+    "recapi says of every recording that it doesn't exist ({family})",
+    "each stays a gap until recapi has brought one: it may want them in a form that nobody knows yet",
+    exit_code=3,
+    promise="success",
+)
+@pytest.mark.parametrize("family", ["api_new", "api_old"])
+def test_recordings_are_not_called_gone_by_a_recapi_that_never_brought_one(alone, family):
+    place = alone(lambda filedir, name, each: (filedir, name) == (f"{each.klass}/{each.month}", each.name), **{family: True})
+    for report in run_hours_apart(place, 3):
+        assert (report.exit_code, report.recordings.gone) == (3, 0)
+        assert {gap.reason for gap in report.gaps} == {"not-listed"}
+
+
+def test_months_that_new_firmware_keeps_in_another_way_are_fetched_too(alone):
+    """The oldest is asked for first, and comes by its bare name; those of later months don't."""
+    state = []
+
+    def find(filedir, name, each):
+        oldest = min(recording.month for recording in state[0].all_recordings)
+        return filedir == each.klass and name == (each.name if each.month == oldest else each.path)
+
+    place = alone(find, api_new=True, recordings=8)
+    state.append(place.ucm.state)
+    assert len({each.month for each in place.ucm.state.all_recordings}) > 1
+    assert place.run().exit_code == 0
+    assert place.all_is_exact()
+
+
+def halve_the_newest(place, monkeypatch):
+    """recapi hands out the first second of the newest ordinary recording until the answer is called."""
+    newest = max((each for each in place.ucm.state.all_recordings if each.klass is RecordingClass.MONITOR), key=lambda each: each.start)
+    whole = recapi._bytes
+
+    def beginning(recording, state):
+        data = whole(recording, state)
+        if recording.name != newest.name:
+            return data
+        body = data[44 : 44 + 16000]
+        return data[:4] + struct.pack("<I", 36 + len(body)) + data[8:40] + struct.pack("<I", len(body)) + body
+
+    monkeypatch.setattr(recapi, "_bytes", beginning)
+    return lambda: monkeypatch.setattr(recapi, "_bytes", whole)
+
+
+@pytest.mark.fault(
+    "audio",
+    "a scheduled job fetches a recording over the API while the PBX is still writing it",
+    "it is a gap, and the next job fetches it whole",
+    exit_code=3,
+    promise="loss",
+)
+def test_recording_that_is_still_written_is_left_for_the_next_job(alone, monkeypatch):
+    place = alone(api_new=True, seconds=(10.0, 12.0))
+    place.ucm.state.add(1)
+    written = halve_the_newest(place, monkeypatch)
+    report = place.run()
+    assert (report.exit_code, [gap.reason for gap in report.gaps]) == (3, ["too-short"])
+    written()
+    report = place.run()
+    assert (report.exit_code, place.all_is_exact()) == (0, True)
+
+
+def test_recording_that_came_while_its_call_went_on_is_fetched_again(alone, monkeypatch):
+    """A PBX that lists its directories shows it before any call record names it."""
+    place = alone(api_old=True, recapi_month="bare", seconds=(10.0, 12.0))
+    (new,) = place.ucm.state.add(1)
+    written, tell = halve_the_newest(place, monkeypatch), cdrapi.calls
+    monkeypatch.setattr(cdrapi, "calls", lambda state: [call for call in tell(state) if new.path not in str(call)])
+    assert place.run().exit_code == 0
+    assert new.path in place.archived()
+    monkeypatch.setattr(cdrapi, "calls", tell)
+    written()
+    assert place.run().exit_code == 0
+    assert place.held_by_pbx().items() < place.archived().items()  # the beginning is kept beside the whole
+    assert place.run().recordings.new == 0
+
+
+def test_ordinary_recordings_in_the_queues_directory_are_archived_once(alone, monkeypatch):
+    place = alone(api_old=True, recordings=8, recapi_month="bare")
+    ordinary = [each for each in place.ucm.state.all_recordings if each.klass is RecordingClass.MONITOR]
+    moved = {each.name for each in ordinary[::2]}
+
+    def directory_of(each):
+        return "queue" if each.name in moved else each.klass.value
+
+    def find(filedir, name, state):
+        return next((each for each in state.all_recordings if (directory_of(each), each.name) == (filedir, name)), None)
+
+    def listed(filedir, state):
+        there = [each for each in state.all_recordings if directory_of(each) == filedir]
+        return "".join(f"{each.name},{each.size},{each.start:%Y-%m-%d %H:%M:%S}\r\n" for each in there)
+
+    monkeypatch.setattr(recapi, "_find", find)
+    monkeypatch.setattr(recapi, "_directory", listed)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected, report.recordings.archived) == (0, 8, 8)
+    assert place.all_is_exact()
