@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from heapq import nlargest
 from io import BufferedRandom
+from operator import itemgetter
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -45,6 +47,8 @@ from scraper.tls import prove
 #: names recordings in no other way, or asking has told some (field guide 2a, cdrapi).
 _FEW, _MANY = 20, 2000
 _ASKING_TELLS, _ASKING_MISLEADS = "asking-tells", "asking-misleads"
+#: Recordings that are asked for before a PBX counts as one from which none comes.
+_LIKELY = 3
 #: What is not told of a call this long after its end will not be told any more.
 _SETTLED_AFTER = timedelta(hours=2)
 
@@ -143,18 +147,29 @@ class ApiWay:
             client.recording(identity.name, None, identity.klass, file)
 
     def _finds(self, klass: RecordingClass, *, by_month: bool) -> bool:
-        """Whether the PBX brings a recording that it surely has, the last one archived: then what it doesn't bring that way isn't there.
+        """Whether the PBX brings a recording that it should have: then what it doesn't bring that way isn't there.
 
         Asked once a job (field guide 2a, recapi: where the month goes differs by device).
         """
         if (klass, by_month) not in self._found:
-            self._found[klass, by_month] = False
-            catalog, ucm = self._desk.catalog, self._desk.order.ucm
-            held = catalog.newest_held(ucm, klass) or catalog.newest_held(ucm, RecordingClass.MONITOR)
-            month = held.month if held and by_month and is_month(held.month) else None
-            with tempfile.TemporaryFile(dir=self._desk.work_dir) as file, suppress(GoneAtPbx, NotListed, NotUnderstood):
-                self._found[klass, by_month] = bool(held and self._open().recording(held.name, month, held.klass, file))
+            self._found[klass, by_month] = any(self._comes(one, by_month=by_month) for one in self._likeliest(klass))
         return self._found[klass, by_month]
+
+    def _comes(self, one: Identity, *, by_month: bool) -> bool:
+        month = one.month if by_month and is_month(one.month) else None
+        with tempfile.TemporaryFile(dir=self._desk.work_dir) as file, suppress(GoneAtPbx, NotListed, NotUnderstood):
+            return self._open().recording(one.name, month, one.klass, file).size > 0
+        return False
+
+    def _likeliest(self, klass: RecordingClass) -> Iterator[Identity]:
+        """What the PBX has if it has anything: the recording that was archived last; where none is, those of the newest calls."""
+        catalog, ucm, zone = self._desk.catalog, self._desk.order.ucm, self._desk.ucm.zone
+        if held := catalog.newest_held(ucm, klass) or catalog.newest_held(ucm, RecordingClass.MONITOR):
+            yield held
+            return
+        dated = ((file.start, file) for file in catalog.call_files(ucm) if file.start)
+        for start, file in nlargest(_LIKELY, dated, key=itemgetter(0)):
+            yield Identity(ucm, file.klass, file.month or start.astimezone(zone).strftime("%Y-%m"), file.name)
 
     def _is_of_another_month(self, identity: Identity, file: BufferedRandom) -> bool:
         catalog = self._desk.catalog

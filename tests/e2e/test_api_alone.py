@@ -52,6 +52,15 @@ def test_recordings_are_not_called_gone_by_a_recapi_that_never_brought_one(alone
         assert {gap.reason for gap in report.gaps} == {"not-listed"}
 
 
+def test_what_is_gone_counts_so_after_two_jobs_though_it_was_asked_for_before_anything_came(alone):
+    place = alone(api_new=True, recordings=8)
+    oldest = min(place.ucm.state.all_recordings, key=lambda each: each.start)
+    place.ucm.state.remove(oldest.path)
+    first, second = run_hours_apart(place, 2)
+    assert [gap.reason for gap in first.gaps] == ["gone"]
+    assert (second.exit_code, second.recordings.gone, second.recordings.archived) == (0, 1, 7)
+
+
 def test_months_that_new_firmware_keeps_in_another_way_are_fetched_too(alone):
     """The oldest is asked for first, and comes by its bare name; those of later months don't."""
     state = []
