@@ -235,7 +235,7 @@ class BucketStore:
 
     def paths(self, folder: str) -> Iterator[str]:
         """See :meth:`Store.paths`."""
-        return (key.removeprefix(self._prefix) for key in self._bucket.keys(self._key(f"{folder}/")))
+        return (key.removeprefix(self._prefix) for key in self._bucket.keys(self._key(f"{folder}/" if folder else "")))
 
     def free(self) -> None:
         """See :meth:`Store.free`: a bucket doesn't say."""

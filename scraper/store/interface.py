@@ -112,7 +112,7 @@ class Store(Protocol):
         """The SHA-256 of a file, hex. Raises OSError as :meth:`open` does."""
 
     def paths(self, folder: str) -> Iterator[str]:
-        """The files below a folder, in any order."""
+        """The files below a folder (``""``: the store's own), in any order."""
 
     def free(self) -> int | None:
         """Free bytes; None where nobody can say."""

@@ -70,6 +70,7 @@ class StoreContract:
         with store.open(PATH) as file:
             assert file.read() == data
         assert list(store.paths("office")) == [PATH]
+        assert PATH in store.paths("")
         assert store.remove_leftovers("office") == 0
 
     def test_a_file_is_read_from_any_position(self, store: Store) -> None:
