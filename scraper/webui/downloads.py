@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 #: How long a modal that was left open may take to close, in seconds.
 _CLOSING_SECONDS = 3.0
-#: How often a file is looked for before anybody reads it, in seconds.
-_LOOK_SECONDS = 0.01
+#: How often a file is looked for before anybody reads it, in seconds. One that breaks off at once may be gone after 10 ms.
+_LOOK_SECONDS = 0.002
 
 #: Presses the modal's own button once it is ready.
 _PRESS_READY = dom.script(
@@ -80,7 +81,6 @@ class Downloads:
         self._guard = guard
         self._modal_button = modal_button
         self._stall_seconds = stall_seconds
-        self._strays: list[Download] = []
 
     @asynccontextmanager
     async def get(self, ask: Ask, folder: Path) -> AsyncIterator[GrowingDownload]:
@@ -89,30 +89,27 @@ class Downloads:
         Raises what ``ask`` says, and :class:`SafetyStop` where a click would have destroyed something.
         """
         with closing(GrowingDownload(folder, self._stall_seconds, guids(folder))) as stream:
-            holding = asyncio.ensure_future(_hold(stream))
+            following = [asyncio.ensure_future(_hold(stream))]
             try:
-                download = await self._start(ask)
-                if self._strays:
-                    await self._discard_strays()
-                    stream.let_go()
-                waiting = asyncio.ensure_future(_tell_end(download, stream))
-                try:
+                async with _Arrivals(self._page, ask.data) as arrivals:
+                    download = await self._start(ask, arrivals)
+                    if await arrivals.discard_strays():
+                        stream.let_go()
+                        following.append(asyncio.ensure_future(_hold(stream)))
+                    following.append(asyncio.ensure_future(_tell_end(download, stream)))
                     yield stream
-                finally:
-                    await end(waiting)
-                    await _discard(download)
-                    stream.remove()
             finally:
-                await end(holding)
+                await end(*following)
+                stream.remove()
 
-    async def _start(self, ask: Ask) -> Download:
+    async def _start(self, ask: Ask, arrivals: _Arrivals) -> Download:
         """Click until a download starts: a busy PBX is given the time it asks for, all within the deadline."""
         try:
             async with asyncio.timeout(ask.seconds):
                 await self._close_modals()
                 while True:
                     try:
-                        return await self._start_once(ask)
+                        return await self._start_once(ask, arrivals)
                     except PbxBusy as busy:
                         logger.bind(action="pbx-busy").info(
                             "The PBX is busy (status {}); trying again in {:.0f} s", busy.status, busy.seconds
@@ -121,8 +118,8 @@ class Downloads:
         except TimeoutError:
             raise ask.late from None
 
-    async def _start_once(self, ask: Ask) -> Download:
-        beginning = _Beginning(self._page, self._wire, self._guard, ask, self._strays)
+    async def _start_once(self, ask: Ask, arrivals: _Arrivals) -> Download:
+        beginning = _Beginning(self._page, self._wire, self._guard, ask, arrivals)
         modal = asyncio.ensure_future(self._press_in_modal())
         try:
             await ask.press()
@@ -130,11 +127,6 @@ class Downloads:
         finally:
             modal.cancel()
             beginning.close()
-
-    async def _discard_strays(self) -> None:
-        """Have the browser remove what earlier clicks brought too late: in the folder it looks like what was asked for."""
-        while self._strays:
-            await _discard(self._strays.pop())
 
     async def _press_in_modal(self) -> None:
         """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
@@ -151,34 +143,63 @@ class Downloads:
             logger.bind(action="modal-left").debug("A modal of an earlier download does not close")
 
 
-class _Beginning:
-    """What a click may lead to, on this page or one that it opens: a download, trouble, a destruction that was refused, the page's end.
+class _Arrivals:
+    """The downloads of a page until the block ends. ``wanted`` is the first whose ``data=`` is right; it is discarded with the block's end.
 
-    ``strays``: where downloads go that it did not ask for.
+    Any other is discarded as it begins: in the folder it looks like the wanted one, and an archive would take bandwidth until the end.
     """
 
-    def __init__(self, page: Page, wire: Wire, guard: Guard, ask: Ask, strays: list[Download]) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, page: Page, data: str | None) -> None:
+        self._page = page
+        self._data = data
+        self._discarding: list[asyncio.Future[None]] = []
+        self.wanted: asyncio.Future[Download] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Self:
+        self._page.on("download", self.take)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._page.remove_listener("download", self.take)
+        if self.wanted.done():
+            await _discard(self.wanted.result())
+        await self.discard_strays()
+
+    def take(self, download: Download) -> None:
+        """A download began."""
+        if not self.wanted.done() and _is_asked_for(download, self._data):
+            self.wanted.set_result(download)
+        else:
+            self._discarding.append(asyncio.ensure_future(_discard(download)))
+
+    async def discard_strays(self) -> bool:
+        """Have the browser remove what was not asked for; whether there was any."""
+        await asyncio.gather(*self._discarding)
+        return bool(self._discarding)
+
+
+class _Beginning:
+    """What a click may lead to, on this page or one that it opens: a download, trouble, a destruction that was refused, the page's end."""
+
+    def __init__(self, page: Page, wire: Wire, guard: Guard, ask: Ask, arrivals: _Arrivals) -> None:
         self._ask = ask
-        self._strays = strays
-        self._download: asyncio.Future[Download] = loop.create_future()
-        self._gone: asyncio.Future[None] = loop.create_future()
+        self._arrivals = arrivals
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._trouble = wire.next(lambda answer: ask.trouble(answer) is not None)
         self._destruction = guard.next_destruction()
         self._heard: list[tuple[Any, str, Callable[[Any], None]]] = []
-        self._hear(page, "download", self._started)
         self._hear(page, "close", self._ended)
         self._hear(page, "crash", self._ended)
         self._hear(page.context, "page", self._opened)
 
     async def download(self) -> Download:
         """The first download that is asked for. Raises what came instead of it."""
-        ends: set[asyncio.Future[Any]] = {self._download, self._trouble, self._destruction, self._gone}
+        ends: set[asyncio.Future[Any]] = {self._arrivals.wanted, self._trouble, self._destruction, self._gone}
         await asyncio.wait(ends, timeout=self._ask.start_seconds, return_when=asyncio.FIRST_COMPLETED)
         if self._destruction.done():
             raise SafetyStop(f"A click would have sent {self._destruction.result()} to the PBX; it was refused and nothing was changed.")
-        if self._download.done():
-            return self._download.result()
+        if self._arrivals.wanted.done():
+            return self._arrivals.wanted.result()
         if self._gone.done():
             raise BrowserFailed("The browser ended before the download began.")
         if not self._trouble.done():
@@ -191,21 +212,15 @@ class _Beginning:
         """Listen no more."""
         for source, event, listener in self._heard:
             source.remove_listener(event, listener)
-        for future in (self._download, self._gone, self._trouble, self._destruction):
+        for future in (self._gone, self._trouble, self._destruction):
             future.cancel()
 
     def _hear(self, source: Page | BrowserContext, event: Any, listener: Callable[[Any], None]) -> None:
         source.on(event, listener)
         self._heard.append((source, event, listener))
 
-    def _started(self, download: Download) -> None:
-        if not self._download.done() and _is_asked_for(download, self._ask.data):
-            self._download.set_result(download)
-        else:
-            self._strays.append(download)
-
     def _opened(self, page: Page) -> None:
-        self._hear(page, "download", self._started)
+        self._hear(page, "download", self._arrivals.take)
 
     def _ended(self, _: Page) -> None:
         if not self._gone.done():

@@ -182,6 +182,8 @@ class GrowingDownload(io.RawIOBase):
     def _end(self, size: int) -> int:
         if self._failure is not None:
             raise DownloadFailed(f"The download broke off ({self._failure}).", received=self.position)
+        if self._guid is None:
+            raise DownloadFailed("The browser's file of the download never appeared.")
         if self._arrived_as not in (None, self._guid):
             raise DownloadFailed("Another download's file was read in its place.")
         if size < self.position:

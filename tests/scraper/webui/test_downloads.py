@@ -17,6 +17,10 @@ from .conftest import read
 pytestmark = pytest.mark.browser
 
 
+def address(recording) -> str:
+    return f"/cgi?action=downloadFile&type=voice_recording&data={quote(recording.path)}"
+
+
 def test_second_archive_comes_from_the_pbx_though_it_lets_the_first_be_cached(visit, monkeypatch):
     """All archives of a kind have one address (field guide 1)."""
     answer = Delivery.__call__
@@ -53,7 +57,7 @@ def test_straggler_of_an_earlier_download_is_not_taken_for_the_recording_that_wa
         async def press():
             await page.page.evaluate(
                 "([late, wanted]) => { location = late; setTimeout(() => { location = wanted; }, 300); }",
-                [f"/cgi?action=downloadFile&type=voice_recording&data={quote(each.path)}" for each in (late, wanted)],
+                [address(late), address(wanted)],
             )
 
         ask = Ask(press, file_trouble, 10.0, DownloadFailed("late"), data=wanted.path)
@@ -61,6 +65,25 @@ def test_straggler_of_an_earlier_download_is_not_taken_for_the_recording_that_wa
             return await read(stream) == wanted.riff()
 
     assert visit(story)
+
+
+def test_straggler_that_begins_while_the_wanted_one_is_read_is_discarded(visit):
+    async def story(at):
+        page = await at.ui.recordings()
+        wanted, late = at.ucm.state.listed(RecordingClass.MONITOR)[:2]
+
+        async def begin(recording):
+            await page.page.evaluate("address => { location = address; }", address(recording))
+
+        ask = Ask(lambda: begin(wanted), file_trouble, 10.0, DownloadFailed("late"), data=wanted.path)
+        async with page.downloads.get(ask, at.folder) as stream:
+            head = await asyncio.to_thread(stream.head, 4)
+            async with page.page.expect_download():
+                await begin(late)
+            assert (head, await read(stream)) == (b"RIFF", wanted.riff())
+        return list(at.folder.iterdir())
+
+    assert visit(story) == []
 
 
 def test_archive_that_broke_off_before_anybody_read_is_read_as_far_as_it_came(visit):

@@ -64,6 +64,13 @@ def test_file_of_another_download_is_never_taken_for_the_whole_one(tmp_path, str
         read_all(stream)
 
 
+def test_whole_download_whose_file_never_appears_says_so(tmp_path, stream, monkeypatch):
+    monkeypatch.setattr("scraper.webui.follow._LOOKS_FOR_FINAL_NAME", 1)
+    stream.ended(None, tmp_path / "4a-guid")
+    with pytest.raises(DownloadFailed, match="never appeared"):
+        read_all(stream)
+
+
 def test_what_was_held_is_looked_for_again_once_it_was_let_go(tmp_path, stream):
     stray = growing(tmp_path, b"another")
     assert stream.hold()
