@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: How long a modal that was left open may take to close, in seconds.
 _CLOSING_SECONDS = 3.0
-#: How often a file is looked for before anybody reads it, in seconds. One that breaks off at once may be gone after 10 ms.
-_LOOK_SECONDS = 0.002
+#: How often a file is looked for before anybody reads it, in seconds: a broken one lasts for the browser's five tries.
+_LOOK_SECONDS = 0.02
 
 #: Presses the modal's own button once it is ready.
 _PRESS_READY = dom.script(
