@@ -22,7 +22,7 @@ from scraper.tls import Certificate
 from scraper.webui import raised
 from scraper.webui.guard import CAPTCHA_HOSTS
 from scraper.webui.relay import relay
-from scraper.webui.watchdog import Rhythm, Watchdog, drivers, watched
+from scraper.webui.watchdog import Rhythm, Watchdog, drivers, is_running, watched
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -173,11 +173,15 @@ async def _answered(asked: Coroutine[Any, Any, _T], seconds: float, others: set[
     answer = asyncio.ensure_future(asked)
     _, owed = await asyncio.wait({answer}, timeout=seconds)
     if owed:
-        for driver in drivers() - others:
+        hung = drivers() - others
+        for driver in hung:
             with suppress(ProcessLookupError):
                 os.kill(driver, signal.SIGKILL)
         async with asyncio.timeout(seconds):
             await asyncio.gather(answer, return_exceptions=True)
+            while any(map(is_running, hung)):  # noqa: ASYNC110 -- asyncio sees their ends in a thread, and then closes their pipes
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
         raise TimeoutError
     return answer.result()
 

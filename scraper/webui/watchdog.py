@@ -137,5 +137,10 @@ def drivers() -> set[int]:
     return found
 
 
+def is_running(pid: int) -> bool:
+    """Whether the system still knows a process, if only because nobody has asked how it ended."""
+    return Path(f"/proc/{pid}").exists()
+
+
 def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
