@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -88,27 +89,31 @@ def moment(read: datetime, zone: ZoneInfo, not_before: datetime | None = None) -
     Where the clocks change, it is the earliest that is not before ``not_before`` (aware, give or take :data:`SLACK`), if that is known and
     not days away; else what the clock as it ran before the change says, and not ``sure``.
     """
-    if read.tzinfo is not None:
-        utc = read.astimezone(UTC)
-        return Moment(utc.astimezone(zone).replace(tzinfo=None), utc)
-    meant = _meant(read, zone)
-    if meant[0] == meant[1]:
-        return Moment(read, meant[0])
-    if not_before is None or abs(meant[0] - not_before) > timedelta(days=1):
-        return Moment(read, meant[0], sure=False)
-    meant.sort()
-    return Moment(read, meant[0] if meant[0] >= not_before - SLACK else meant[1])
+
+    def earliest(meant: list[datetime]) -> datetime | None:
+        if not_before is None or abs(meant[0] - not_before) > timedelta(days=1):
+            return None
+        first, last = sorted(meant)
+        return first if first >= not_before - SLACK else last
+
+    return _told(read, zone, earliest)
 
 
 def nearest(read: datetime, zone: ZoneInfo, *expected: datetime) -> Moment:
-    """The moment of a time from :func:`read_time` that lies nearest to one that is ``expected`` (aware); as :func:`moment` otherwise."""
-    closest = min((min(abs(utc - each) for each in expected), utc) for utc in _meant(read, zone))[1]
-    return moment(read, zone, closest)
+    """The moment of a time from :func:`read_time`; where the clocks change, the one nearest to any that is ``expected`` (aware)."""
+    return _told(read, zone, lambda meant: min(sorted(meant), key=lambda utc: min(abs(utc - each) for each in expected)))
 
 
-def _meant(read: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The moments that a time may mean: as the clock ran before a change, and after it."""
-    return [read.replace(tzinfo=read.tzinfo or zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+def _told(read: datetime, zone: ZoneInfo, choose: Callable[[list[datetime]], datetime | None]) -> Moment:
+    """``choose`` is asked only where the clocks change: which of two moments is meant (by the clock before, and after), or None."""
+    if read.tzinfo is not None:
+        utc = read.astimezone(UTC)
+        return Moment(utc.astimezone(zone).replace(tzinfo=None), utc)
+    meant = [read.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    if meant[0] == meant[1]:
+        return Moment(read, meant[0])
+    told = choose(meant)
+    return Moment(read, meant[0], sure=False) if told is None else Moment(read, told)
 
 
 def _offset_of(read: datetime, zone: ZoneInfo, fold: int) -> timedelta | None:

@@ -63,15 +63,13 @@ def test_what_is_gone_counts_so_after_two_jobs_though_it_was_asked_for_before_an
 
 def test_months_that_new_firmware_keeps_in_another_way_are_fetched_too(alone):
     """The oldest is asked for first, and comes by its bare name; those of later months don't."""
-    state = []
 
     def find(filedir, name, each):
-        oldest = min(recording.month for recording in state[0].all_recordings)
-        return filedir == each.klass and name == (each.name if each.month == oldest else each.path)
+        return filedir == each.klass and name == (each.name if each.month == months[0] else each.path)
 
     place = alone(find, api_new=True, recordings=8)
-    state.append(place.ucm.state)
-    assert len({each.month for each in place.ucm.state.all_recordings}) > 1
+    months = sorted({each.month for each in place.ucm.state.all_recordings})
+    assert len(months) > 1
     assert place.run().exit_code == 0
     assert place.all_is_exact()
 
@@ -126,21 +124,16 @@ def test_recording_that_came_while_its_call_went_on_is_fetched_again(alone, monk
 
 
 def test_ordinary_recordings_in_the_queues_directory_are_archived_once(alone, monkeypatch):
-    place = alone(api_old=True, recordings=8, recapi_month="bare")
-    ordinary = [each for each in place.ucm.state.all_recordings if each.klass is RecordingClass.MONITOR]
-    moved = {each.name for each in ordinary[::2]}
-
     def directory_of(each):
         return "queue" if each.name in moved else each.klass.value
-
-    def find(filedir, name, state):
-        return next((each for each in state.all_recordings if (directory_of(each), each.name) == (filedir, name)), None)
 
     def listed(filedir, state):
         there = [each for each in state.all_recordings if directory_of(each) == filedir]
         return "".join(f"{each.name},{each.size},{each.start:%Y-%m-%d %H:%M:%S}\r\n" for each in there)
 
-    monkeypatch.setattr(recapi, "_find", find)
+    place = alone(lambda filedir, name, each: (filedir, name) == (directory_of(each), each.name), api_old=True, recordings=8)
+    ordinary = [each for each in place.ucm.state.all_recordings if each.klass is RecordingClass.MONITOR]
+    moved = {each.name for each in ordinary[::2]}
     monkeypatch.setattr(recapi, "_directory", listed)
     report = place.run()
     assert (report.exit_code, report.recordings.expected, report.recordings.archived) == (0, 8, 8)
