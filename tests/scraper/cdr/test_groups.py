@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -243,7 +244,7 @@ def test_any_json_is_parsed_without_an_error_into_text_that_a_catalog_can_hold(v
 _NAMES = st.from_regex(
     r"(auto-1[0-9]{9}(#[0-9]{4})?-\+?[0-9a-z @,'()]{1,12}-[0-9]{2,6}|q[0-9]{4}-[0-9 +#]{3,9}-x|meetme-conf-rec-63-1)\.(wav|mp3)",
     fullmatch=True,
-)
+).filter(lambda name: not re.search(r"[@,] ?(auto|q[0-9]+|meetme)-", name))  # a party named as a recording begins can't be told from one
 _PATHS = st.lists(st.tuples(st.sampled_from(["2026-01", "2026-02"]), _NAMES), unique=True, max_size=6)
 
 
