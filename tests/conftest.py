@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -24,14 +25,21 @@ if TYPE_CHECKING:
     from archives import Places
 
 
-# Hundreds of commands are started: let the first of them compile what all of them import.
+# Hundreds of commands, and of Playwright's drivers, are started: let the first of them compile what all of them import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+os.environ.setdefault("NODE_COMPILE_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "node"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Every test's stderr is looked through."""
     config.pluginmanager.register(masked, "masked")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, which stay until the end, are not looked through for garbage again and again."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 # A busy machine takes its time over an example; what hangs, pytest's own timeout ends.

@@ -37,6 +37,7 @@ class Office:
 
     folder: Path
     ucm: Simulator
+    page_seconds: int = 8
     changes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -58,7 +59,12 @@ class Office:
         self.changes |= changes
         for key, value in self.changes.items():
             section[key] = {**section.get(key, {}), **value} if isinstance(value, dict) else value
-        whole = {"data_dir": "./data", "store": {"min_free_mb": 1}, "browser": {"timeout_seconds": 8}, "ucms": {"office": section}}
+        whole = {
+            "data_dir": "./data",
+            "store": {"min_free_mb": 1},
+            "browser": {"timeout_seconds": self.page_seconds},
+            "ucms": {"office": section},
+        }
         self.config.write_text(yaml.safe_dump(whole))
 
     def with_api(self, **changes: Any) -> Office:
@@ -154,13 +160,16 @@ def samples_sha256(path: Path) -> str:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
-    """Makes an office whose simulated UCM is as told; deleting anything on it fails the test."""
+    """Makes an office whose simulated UCM is as told; deleting anything on it fails the test.
+
+    ``page_seconds``: how long a page may take to show what it should, where a test waits for what doesn't come.
+    """
     made: list[Office] = []
 
-    def make(**ucm: Any) -> Office:
+    def make(page_seconds: int = 8, **ucm: Any) -> Office:
         simulator = Simulator(**{"recordings": 12, "pack_seconds": 0.2, "seconds": (0.5, 2.0), **ucm})
         simulator.__enter__()
-        made.append(Office(tmp_path / f"office{len(made)}", simulator))
+        made.append(Office(tmp_path / f"office{len(made)}", simulator, page_seconds))
         made[-1].folder.mkdir()
         made[-1].configure()
         return made[-1]

@@ -38,7 +38,7 @@ def browsers():
 )
 def test_ordinary_ones_come_through_the_web_ui_and_the_rest_is_named(branch, pbx, reason, menu):
     """The web UI has no page of queue recordings; call records tell of them where the API gives these."""
-    place = branch(**{"recordings": 12, "queue_recordings": 3, "sidebar": False, "csv_columns": "recordfiles", **pbx})
+    place = branch(**{"recordings": 12, "queue_recordings": 3, "sidebar": False, "page_seconds": 4, "csv_columns": "recordfiles", **pbx})
     report = place.run()
     held, archived = place.held_by_pbx(), place.archived()
     queue = {path for path in held if path.rpartition("/")[2].startswith("q")}

@@ -53,7 +53,7 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
 
 
 @pytest.mark.fault(
-    "web", "buttons, dialogue, archive and audio as other firmware has them (seventeen builds)", "every recording arrives", exit_code=0
+    "web", "buttons, dialogue, archive and audio as other firmware has them (eight builds)", "every recording arrives", exit_code=0
 )
 @pytest.mark.fault(
     "web",
@@ -69,21 +69,12 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
 @pytest.mark.parametrize(
     "build",
     [
-        {"modal": False},
-        {"labels": "old"},
-        {"labels": "old", "modal": False, "overlay": True},
-        {"overlay": True},
-        {"archive_paths": "none"},
-        {"archive_paths": "dir"},
-        {"archive_paths": "absolute"},
-        {"gsff": "none"},
-        {"gsff": "mixed"},
-        {"gsff_layout": "bare8"},
-        {"gsff_layout": "riff44"},
-        {"gsff_layout": "alaw8"},
-        {"pack_mode": "poll"},
-        {"date_filter": True},
-        {"recordings": 70},
+        {"modal": False, "archive_paths": "none", "gsff": "mixed"},
+        {"labels": "old", "archive_paths": "dir", "gsff": "none"},
+        {"labels": "old", "modal": False, "overlay": True, "gsff_layout": "bare8"},
+        {"overlay": True, "archive_paths": "absolute", "gsff_layout": "riff44"},
+        {"pack_mode": "poll", "gsff_layout": "alaw8"},
+        {"date_filter": True, "recordings": 70},
         {"faults": {"plain_tar": ""}},
         {"faults": {"delete_moved": ""}},
     ],
@@ -105,7 +96,7 @@ def test_every_build_of_the_web_ui_gives_every_recording(office, build):
     simulated="language=de",
 )
 def test_other_language_works_once_its_label_is_configured(office):
-    place = office(language="de")
+    place = office(language="de", page_seconds=4)
     assert place.run().exit_code == 7
     place.configure(web={"labels": {"download_all": "Alle herunterladen", "download": "Herunterladen"}})
     assert place.run().exit_code == 0

@@ -23,16 +23,11 @@ PBXES = {
         "cdr_shape": "array", "recordfiles": "empty", "recapi_month": "filedir", "api_new": True, "faults": {"api_busy": "-45*2"},
     },
     "deep-digest": {"cdr_shape": "deep", "recordfiles": "mixed", "recapi_month": "path", "api_old": True},
-    "mixed-digest": {"cdr_shape": "mixed", "recordfiles": "month", "recapi_month": "filedir", "api_old": True},
     "flat-basic": {"cdr_shape": "flat", "recordfiles": "mixed", "recapi_month": "bare", "api_old": True, "api_old_auth": "basic"},
     "hollow-digest-silent": {"cdr_shape": "hollow", "recordfiles": "empty", "recapi_month": "path", "api_old": True},
     "array-basic-busy": {
         "cdr_shape": "array", "recordfiles": "bare", "recapi_month": "filedir", "api_old": True, "api_old_auth": "basic",
         "faults": {"api_busy": "-57*1"},
-    },
-    "deep-silent-dying-cookie": {
-        "cdr_shape": "deep", "recordfiles": "empty", "recapi_month": "bare", "api_new": True,
-        "faults": {"cookie_dies_every": "5", "api_busy": "-57*1"},
     },
     "mixed-everything": {
         "cdr_shape": "mixed", "recordfiles": "mixed", "recapi_month": "path", "api_new": True, "api_max_records": 5,
@@ -52,7 +47,7 @@ def calls_per_second(place):
 
 @pytest.mark.fault(
     "api",
-    "a third is missing from the archive (ten kinds of PBX)",
+    "a third is missing from the archive (eight kinds of PBX)",
     "recapi brings each, asked for no faster than it may",
     exit_code=0,
     promise="gap",

@@ -52,7 +52,7 @@ def website():
 )
 @pytest.mark.parametrize("page", PAGES, ids=lambda name: name.replace(" ", "-"))
 def test_page_that_is_no_ucm_ends_in_7_with_evidence(office, website, page):
-    place = office()
+    place = office(page_seconds=4)
     place.configure(url=website(PAGES[page]), tls={"pin": None})
     report = place.run()
     assert (report.exit_code, report.error["kind"]) == (7, "PageNotAsExpected")

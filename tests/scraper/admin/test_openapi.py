@@ -59,7 +59,7 @@ def test_api_does_as_documented(admin, document, mode):
 def try_out(operation, mode, headers):
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+        max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
     )
     def check(case):
         wanted = (case.path_parameters or {}).get("id")

@@ -68,10 +68,13 @@ async def read(stream: GrowingDownload) -> bytes:
 
 @pytest.fixture
 def visit(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """``visit(story, **ucm)``: runs ``story(visit)`` on a UCM like this; deleting anything on it fails the test."""
+    """``visit(story, **ucm)``: runs ``story(visit)`` on a UCM like this; deleting anything on it fails the test.
+
+    ``page_seconds``: how long a page may take to show what it should, where a test waits for what doesn't come.
+    """
     made: list[Simulator] = []
 
-    def run(story: Callable[[Visit], Awaitable[Any]], words: Labels | None = None, **ucm: Any) -> Any:
+    def run(story: Callable[[Visit], Awaitable[Any]], words: Labels | None = None, page_seconds: float = 8.0, **ucm: Any) -> Any:
         simulator = Simulator(**{"recordings": 12, "pack_seconds": 0.1, "seconds": (0.5, 1.0), **ucm})
         made.append(simulator)
 
@@ -88,7 +91,7 @@ def visit(tmp_path: Path) -> Iterator[Callable[..., Any]]:
                     Episode(catalog, "office"),
                     partial(InFolder(tmp_path / "failures", "office").keep, datetime.now(UTC)),
                     labels=words or Labels(),
-                    patience=Patience(8.0, 20.0, 3.0),
+                    patience=Patience(page_seconds, 20.0, 3.0),
                 )
                 async with web_ui(access, LaunchOptions(tmp_path / "downloads")) as ui:
                     return await story(Visit(ui, simulator, tmp_path / "downloads"))

@@ -25,7 +25,7 @@ def members(data: bytes) -> set[str]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [{}, {"labels": "old", "modal": False}, {"overlay": True}])
+@pytest.mark.parametrize("build", [{}, {"labels": "old", "modal": False, "overlay": True}])
 def test_class_page_lists_and_gives_all_some_and_one(visit, build):
     async def story(at):
         page = await at.ui.recordings()
@@ -51,7 +51,7 @@ def test_web_ui_without_sidebar_has_no_class_pages_to_find(visit):
     async def story(at):
         return await open_class(await at.ui.recordings(), RecordingClass.QUEUE)
 
-    assert visit(story, queue_recordings=5, sidebar=False) is None
+    assert visit(story, queue_recordings=5, sidebar=False, page_seconds=3.0) is None
 
 
 @pytest.mark.browser
@@ -95,7 +95,7 @@ def test_class_page_that_does_not_come_up_is_an_error_and_not_nothing(visit, dis
         with pytest.raises(PageNotAsExpected, match=why):
             await open_class(page, RecordingClass.QUEUE)
 
-    visit(story, queue_recordings=5)
+    visit(story, queue_recordings=5, page_seconds=4.0)
 
 
 @pytest.mark.browser
