@@ -192,7 +192,7 @@ def test_silent_calls_whose_ids_come_again_bring_no_wrong_gap_and_no_false_compl
 @pytest.mark.parametrize("shut", ["captcha", "password", "labels", "otp"])
 def test_everything_comes_over_the_api_where_the_web_ui_is_shut(branch, shut):
     faults = {"captcha": {"captcha": ""}, "labels": {"language": "zh"}, "otp": {"login_extra": "otp"}}
-    place = branch(recordings=14, queue_recordings=2, faults=faults.get(shut, {}))
+    place = branch(recordings=14, queue_recordings=2, faults=faults.get(shut, {}), page_seconds=4)
     if shut == "password":
         place.configure(web={"password": "wrong"})
     report = place.run()
