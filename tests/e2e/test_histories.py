@@ -284,7 +284,7 @@ def test_histories(alone, monkeypatch):
     monkeypatch.setattr("scraper.job.api_way.Pace", partial(Pace, fastest=0.0))
     tripwire = Tripwire(LocalStore.place, monkeypatch)
     few = settings(
-        max_examples=int(os.environ.get("UCM_HISTORIES", "10")),
+        max_examples=int(os.environ.get("UCM_HISTORIES", "7")),
         stateful_step_count=12,
         deadline=None,
         database=None,
