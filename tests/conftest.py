@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -34,12 +33,6 @@ os.environ.setdefault("NODE_COMPILE_CACHE", str(Path(__file__).parents[1] / ".py
 def pytest_configure(config: pytest.Config) -> None:
     """Every test's stderr is looked through."""
     config.pluginmanager.register(masked, "masked")
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of tests, which stay until the end, are not looked through for garbage again and again."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 # A busy machine takes its time over an example; what hangs, pytest's own timeout ends.
