@@ -37,7 +37,7 @@ class Office:
 
     folder: Path
     ucm: Simulator
-    page_seconds: int = 8
+    page_seconds: int
     changes: dict[str, Any] = field(default_factory=dict)
 
     @property
