@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import captcha
 from .api_new import ApiNew
 from .api_old import build_old_app
+from .bundle import bundle
 from .cgi import Cgi
 from .cgi_calls import Calls
 from .cgi_files import Files
@@ -85,6 +86,10 @@ class Pages:
         settings = json.dumps(page_settings(self.state)).replace("<", "\\u003c")
         return HTMLResponse(text.replace("__SIM_CONFIG__", settings), headers={"cache-control": "no-store"})
 
+    async def script(self, _request: Request) -> Response:
+        """All scripts in one."""
+        return Response(bundle(WEB), media_type="text/javascript", headers={"cache-control": "no-store"})
+
     async def static(self, request: Request) -> Response:
         """A file below ``web/``."""
         path = (WEB / request.path_params["path"]).resolve()
@@ -128,6 +133,7 @@ def build_app(state: State) -> ASGIApp:
         Route("/api", api.__call__, methods=["GET", "POST"]),
         Route("/api/{path:path}", api.below, methods=["GET", "POST"]),
         *captcha.routes(state),
+        Route("/static/bundle.js", pages.script),
         Route("/static/{path:path}", pages.static),
         *(_control(state) if state.config.host in ("127.0.0.1", "::1", "localhost") else []),
         Route("/{path:path}", pages.index),
