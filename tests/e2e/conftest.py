@@ -182,14 +182,20 @@ def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
 
 @pytest.fixture
 def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Office]:
-    """Makes an office of today whose API is open and configured; its PBX asks for less patience than real ones."""
-    for code in list(status._WAITS):
-        monkeypatch.setitem(status._WAITS, code, 0.5)
-    monkeypatch.setattr(pace, "SLOWEST", 0.5)
-    monkeypatch.setattr(calls, "HTML_SECONDS", 0.5)
-    monkeypatch.setattr(calls, "_NETWORK_SECONDS", 0.2)
+    """Makes an office of today whose API is open and configured; its PBX asks for less patience than real ones.
 
-    def make(**ucm: Any) -> Office:
+    ``paced``: the API is asked as slowly as a real one; else at once.
+    """
+    for code in list(status._WAITS):
+        monkeypatch.setitem(status._WAITS, code, 0.1)
+    monkeypatch.setattr(pace, "FIRST_STEP", 0.05)
+    monkeypatch.setattr(pace, "SLOWEST", 0.1)
+    monkeypatch.setattr(calls, "HTML_SECONDS", 0.1)
+    monkeypatch.setattr(calls, "_NETWORK_SECONDS", 0.1)
+
+    def make(paced: bool = False, **ucm: Any) -> Office:
+        if not paced:
+            monkeypatch.setattr(api_way, "Pace", partial(pace.Pace, fastest=0.0))
         kind = {} if ucm.keys() & {"api_new", "api_old"} else {"api_new": True}
         return office(**{"today": None, **kind, **ucm}).with_api()
 
@@ -198,10 +204,9 @@ def branch(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Ca
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API's answers are waited for no longer than the simulation takes, and it is asked again at once."""
+    """The API's answers are waited for no longer than the simulation takes."""
     monkeypatch.setattr(transport.Patience.__init__, "__defaults__", (2.0, 1.0, 4.0, 10.0))
     monkeypatch.setattr(answers, "_SERVER_SECONDS", 0.2)
-    monkeypatch.setattr(api_way, "Pace", partial(pace.Pace, fastest=0.0))
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def calls_per_second(place):
 )
 @pytest.mark.parametrize("pbx", PBXES.values(), ids=PBXES.keys())
 def test_what_the_archive_lacks_is_fetched_from_every_pbx(branch, pbx):
-    place = branch(recordings=18, queue_recordings=4, meetme_recordings=3, **pbx)
+    place = branch(paced=True, recordings=18, queue_recordings=4, meetme_recordings=3, **pbx)
     place.ucm.state.faults.set("missing_from_archive", "0.33")
     report = place.run()
     assert (report.exit_code, report.gaps, report.error) == (0, [], None)
