@@ -82,13 +82,20 @@ class SignInBudget:
         self._catalog = catalog
         self._clock = clock
 
+    def check(self, way: Way, username: str, password: str) -> None:
+        """Whether an attempt may be made now.
+
+        Raises :class:`PasswordRefused` where these very credentials were refused before, :class:`LockedOut` while a ban lasts,
+        :class:`BudgetExhausted` where another failure could bring one, :class:`SecondFactorRequired` for a day after the PBX asked for
+        more than these credentials.
+        """
+        _check(self._rows(), self._fingerprint(username, password), way, self._clock())
+
     @contextmanager
     def attempt(self, way: Way, username: str, password: str) -> Iterator[Attempt]:
         """Note an attempt, then let the block make it.
 
-        Raises, before anything is sent, :class:`PasswordRefused` where these very credentials were refused before, :class:`LockedOut` while
-        a ban lasts, :class:`BudgetExhausted` where another failure could bring one, :class:`SecondFactorRequired` for a day after
-        the PBX asked for more than these credentials.
+        Raises, before anything is sent, what :meth:`check` raises.
         """
         now = self._clock()
         fingerprint = self._fingerprint(username, password)
@@ -171,7 +178,7 @@ def _address(url: str) -> str:
 
 
 def _check(rows: list[RowMapping], fingerprint: str, way: Way, now: datetime) -> None:
-    """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.attempt`."""
+    """The rules, on this PBX's attempts in the order they were made. Raises as :meth:`SignInBudget.check`."""
     answered = [row for row in rows if row["outcome"] in ("ok", "refused", "person")]
     same = [row for row in answered if row["fingerprint"] == fingerprint and row["way"] == way]
     if same and same[-1]["outcome"] == "refused":

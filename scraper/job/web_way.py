@@ -111,6 +111,7 @@ class WebWay:
             order, progress = self.desk.order, self.desk.order.progress
             progress.phase("connecting")
             access = await in_thread(prove_access, order.settings, order.ucm, self.desk.catalog)
+            await in_thread(access.check)  # a browser that may not sign in need not start
             self.downloads.mkdir(mode=0o700, exist_ok=True)
             browser = order.settings.browser
             host, bandwidth = urlsplit(access.url).hostname, self.desk.bandwidth

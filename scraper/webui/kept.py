@@ -114,9 +114,13 @@ class KeptSession:
         again._is_ignored = True
         return again
 
+    def exists(self) -> bool:
+        """Whether something is kept, of whomever."""
+        return self._read() is not None
+
     def load(self) -> Any | None:
         """The kept state, or None where there is none for this PBX and user, or it can't be read."""
-        sealed = None if self._is_ignored else self._place.read()
+        sealed = self._read()
         if sealed is None:
             return None
         plain = self._seal.open(sealed)
@@ -137,6 +141,9 @@ class KeptSession:
     def forget(self) -> None:
         """Drop it: the PBX ended it."""
         self._place.remove()
+
+    def _read(self) -> bytes | None:
+        return None if self._is_ignored else self._place.read()
 
 
 def place_of_session(settings: Settings, name: str, catalog: Catalog) -> Place:

@@ -49,6 +49,15 @@ class Access:
     labels: Labels = field(default_factory=Labels)
     patience: Patience = field(default_factory=Patience)
 
+    def check(self) -> None:
+        """Whether a browser can get in: by a session that is kept, or by signing in.
+
+        Raises, where no sign-in may be made, what :meth:`~scraper.budget.SignInBudget.check` raises.
+        """
+        username, password = self.credentials.username, self.credentials.password
+        if password is not None and not self.kept.exists():
+            self.budget.check("web", username, password)
+
 
 class WebUi:
     """A signed-in browser on one PBX; get it from :func:`web_ui`."""
