@@ -1,4 +1,4 @@
-"""Every reader under atheris for two seconds; the long runs are in docs/measured.md."""
+"""Every reader under atheris for a second; the long runs are in docs/measured.md."""
 
 from __future__ import annotations
 
