@@ -20,13 +20,19 @@ class Episode:
     ucm: str
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """The block opens the web UI: it begins or ends the need."""
+    def noticed(self) -> Iterator[None]:
+        """The block may find that a person is needed."""
         try:
             yield
         except PersonNeeded as error:
             self.catalog.begin_notice(PERSON_NEEDED, self.ucm, utcnow(), error.message)
             raise
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """The block opens the web UI: it begins or ends the need."""
+        with self.noticed():
+            yield
         self.end()
 
     def end(self) -> None:

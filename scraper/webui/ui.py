@@ -56,7 +56,8 @@ class Access:
         """
         username, password = self.credentials.username, self.credentials.password
         if password is not None and not self.kept.exists():
-            self.budget.check("web", username, password)
+            with self.episode.noticed():
+                self.budget.check("web", username, password)
 
 
 class WebUi:
