@@ -18,11 +18,14 @@ from scraper.webui import dom, raised
 from scraper.webui.wire import Answer
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import ElementHandle, Page
 
 _STEP_MS = 2_000
+#: Within this a calendar closes, or turns to a range's other input, by itself.
+_TURN_MS = 500
 #: A page that lists anew, because its old dates were cleared, may draw its filter anew in the middle of it.
 _PICKS = 3
+_FORMS = {"seconds": "%Y-%m-%d %H:%M:%S", "minutes": "%Y-%m-%d %H:%M", "days": "%Y-%m-%d"}
 #: Where a window has no end of its own.
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
@@ -34,16 +37,26 @@ _IN_ONE = dom.script(
     _INPUTS + "const [one, two] = inputs().map(el => el.closest('.ant-calendar-picker, .ant-picker')); return !!one && one === two;"
 )
 _IS_ANTD_3 = dom.script(_INPUTS + "return inputs().some(el => el.closest('.ant-calendar-picker'));")
-#: True once no calendar is open; clicks beside it.
-_DISMISSED = dom.script("""
-document.body.dispatchEvent(new MouseEvent('mousedown', {bubbles: true}));
-return ![...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].some(visible);
-""")
-#: Opens the calendar of the n-th input, unless it is ``open`` already: a second click would close it.
+_CALENDARS = "const calendars = () => [...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].filter(visible);"
+#: True once no calendar is open.
+_CLOSED = dom.script(_CALENDARS + "return !calendars().length;")
+#: The same; clicks beside it.
+_DISMISSED = dom.script(
+    _CALENDARS + "document.body.dispatchEvent(new MouseEvent('mousedown', {bubbles: true})); return !calendars().length;"
+)
+#: Whether the n-th input's calendar is open: antd 3's takes the focus to an input of its own, antd 4 leaves it where it is.
+_IS_OPEN = dom.script(
+    _INPUTS
+    + _CALENDARS
+    + """
+const own = [...document.querySelectorAll('.ant-calendar-input')].some(visible);
+return own || calendars().length > 0 && inputs()[want.index] === document.activeElement;
+"""
+)
+#: Opens the calendar of the n-th input.
 _OPEN = dom.script(
     _INPUTS
     + """
-if (want.open && [...document.querySelectorAll('.ant-calendar-input')].some(visible)) return;
 const input = inputs()[want.index];
 input.focus();
 for (const type of ['mousedown', 'mouseup', 'click']) input.dispatchEvent(new MouseEvent(type, {bubbles: true}));
@@ -70,11 +83,22 @@ return !filled;
 )
 _SHOWS = dom.script(_INPUTS + "const input = inputs()[want.index]; return !!input && input.value.startsWith(want.day);")
 #: True once no calendar is open; presses its OK where it has one.
-_CLOSED = dom.script("""
+_CONFIRMED = dom.script(
+    _CALENDARS
+    + """
 const ok = [...document.querySelectorAll('.ant-calendar-ok-btn, .ant-picker-ok button')].filter(el => visible(el) && !off(el));
 ok.slice(0, 1).forEach(el => el.click());
-return ![...document.querySelectorAll('.ant-calendar, .ant-picker-dropdown')].some(visible);
+return !calendars().length;
+"""
+)
+#: What the open calendar takes, as it shows: antd 4 has a column each for hours, minutes and, perhaps, seconds.
+_TAKES = dom.script("""
+const columns = [...document.querySelectorAll('.ant-picker-time-panel-column')].filter(visible).length;
+const clock = [...document.querySelectorAll('.ant-calendar-time-picker-btn')].some(visible);
+return columns === 2 ? 'minutes' : columns || clock ? 'seconds' : 'days';
 """)
+#: Whether the range that shows ends before a day begins: a range picker swaps, or refuses, a beginning after its end.
+_ENDS_BEFORE = dom.script(_INPUTS + "const [, end] = inputs(); return !!end && end.value !== '' && end.value < want.day;")
 #: Clicks a day of the month that one side of antd 3's range calendar shows.
 _PICK_DAY = dom.script("""
 const cells = [...document.querySelectorAll(`.ant-calendar-range-${want.side} td.ant-calendar-cell`)].filter(visible)
@@ -145,19 +169,32 @@ async def apply(page: Page, bounds: Bounds, button: dom.Button, asked: asyncio.F
 
 
 async def _type_range(page: Page, bounds: Bounds) -> bool:
-    """Type both ends into the two date inputs; whether they show them then. With times where they take them, else days."""
+    """Type both ends into the two date inputs; whether they show them then."""
     together = bool(await page.evaluate(_IN_ONE))
-    for _ in range(_PICKS if together and await page.evaluate(_IS_ANTD_3) else 0):
+    ends = [(0, bounds.first), (1, bounds.last)]
+    if await page.evaluate(_ENDS_BEFORE, {"day": bounds.days[0]}):
+        ends.reverse()
+    takes = await _takes(page, ends[0][0])
+    for _ in range(_PICKS if together and takes == "days" and await page.evaluate(_IS_ANTD_3) else 0):
         if await _pick_range(page, bounds):
             return True
         await _dismiss(page)
-    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
-        await _type(page, 0, bounds.first.strftime(form), last=not together)
-        await _type(page, 1, bounds.last.strftime(form), last=True)
+    for kind in sorted(_FORMS, key=lambda kind: kind != takes):
+        for index, moment in ends:
+            await _type(page, index, moment.strftime(_FORMS[kind]), last=not together or index == ends[1][0])
+        await _dismiss(page)  # with it goes what was typed but not taken
         if await _is_shown(page, bounds):
             return True
-        await _dismiss(page)
     return False
+
+
+async def _takes(page: Page, index: int) -> str:
+    """Which of the forms the n-th input seems to take, as its calendar shows: each form that is refused costs seconds."""
+    with suppress(raised.PlaywrightTimeout):
+        await _open(page, index)
+    takes: str = await page.evaluate(_TAKES)
+    await _dismiss(page)
+    return takes
 
 
 async def _pick_range(page: Page, bounds: Bounds) -> bool:
@@ -176,7 +213,7 @@ async def _pick_range(page: Page, bounds: Bounds) -> bool:
     if not await page.evaluate(_PICK_DAY, {"side": side, "day": str(bounds.last.day)}):
         return False
     with suppress(raised.PlaywrightTimeout):
-        await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
+        await _close(page)
     return await _is_shown(page, bounds)
 
 
@@ -185,18 +222,35 @@ async def _is_shown(page: Page, bounds: Bounds) -> bool:
 
 
 async def _type(page: Page, index: int, text: str, *, last: bool) -> None:
-    """Type into the n-th input; ``last``: its calendar closes then."""
+    """Type into the n-th input; ``last``: its calendar closes then, else it turns to the other input."""
     try:
-        await page.evaluate(_OPEN, {"index": index, "open": index > 0})
-        found = (await page.wait_for_function(_TYPED, arg={"index": index}, timeout=_STEP_MS)).as_element()
+        found = await _open(page, index)
         assert found is not None
         await found.fill(text, timeout=_STEP_MS)
         with suppress(raised.PlaywrightError):  # antd 3's range closes as soon as it is whole, and the input goes with it
             await found.press("Enter", timeout=_STEP_MS)
         if last:
-            await page.wait_for_function(_CLOSED, timeout=_STEP_MS)
+            await _close(page)
+        else:
+            with suppress(raised.PlaywrightTimeout):
+                await page.wait_for_function(_IS_OPEN, arg={"index": 1 - index}, timeout=_TURN_MS)
     except raised.PlaywrightError:
         return  # it can't be typed into, or closed meanwhile: what the inputs show tells
+
+
+async def _open(page: Page, index: int) -> ElementHandle | None:
+    """Open the n-th input's calendar, unless it is open: a second click would close it. Where to type then."""
+    if not await page.evaluate(_IS_OPEN, {"index": index}):
+        await page.evaluate(_OPEN, {"index": index})
+    return (await page.wait_for_function(_TYPED, arg={"index": index}, timeout=_STEP_MS)).as_element()
+
+
+async def _close(page: Page) -> None:
+    """Wait for the calendar to close, and press its OK only where it doesn't by itself: antd 4's would open the range's other input."""
+    try:
+        await page.wait_for_function(_CLOSED, timeout=_TURN_MS)
+    except raised.PlaywrightTimeout:
+        await page.wait_for_function(_CONFIRMED, timeout=_STEP_MS)
 
 
 async def _dismiss(page: Page) -> None:

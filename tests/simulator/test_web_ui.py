@@ -226,12 +226,61 @@ def test_date_input_is_read_only_until_clicked_and_filters(opened: Callable[...,
     field = page.locator(".ant-picker input").first
     assert not field.is_editable()
     field.click()
-    field.fill("2026-02-15")
+    field.fill("2026-02-15 00:00")
     field.press("Enter")
     page.click(".filter-apply")
     wanted = sum(f"{recording.start:%Y-%m-%d}" >= "2026-02-15" for recording in pbx.state.all_recordings)
     assert 0 < wanted < 30
     expect(page.locator(TOTAL)).to_have_text(f"Total: {wanted}")
+
+
+def test_date_input_takes_one_form_only_and_forgets_another(opened: Callable[..., Any], page: Page) -> None:
+    opened(date_filter=True)
+    field = page.locator(".ant-picker input").first
+    field.click()
+    field.fill("2026-02-15")
+    field.press("Enter")
+    expect(page.locator(".ant-picker-dropdown")).to_be_visible()
+    page.mouse.click(1, 1)
+    expect(page.locator(".ant-picker-dropdown")).to_have_count(0)
+    expect(field).to_have_value("")
+
+
+def test_picked_day_and_time_count_from_their_ok(opened: Callable[..., Any], page: Page) -> None:
+    opened(date_filter=True)
+    field = page.locator(".ant-picker input").first
+    field.click()
+    assert page.locator(".ant-picker-ok button").is_disabled()
+    page.locator("td[title='2026-02-15']").click()
+    page.locator(".ant-picker-time-panel-column").first.get_by_text("09", exact=True).click()
+    expect(field).to_have_value("")
+    page.locator(".ant-picker-ok button").click()
+    expect(field).to_have_value("2026-02-15 09:00")
+
+
+def test_range_is_taken_once_both_ends_are_entered_and_its_ends_are_swapped(opened: Callable[..., Any], page: Page) -> None:
+    opened(date_filter=True, date_inputs="range")
+    start, end = page.locator(".ant-picker-range input").all()
+    start.click()
+    start.fill("2026-02-15")
+    start.press("Enter")
+    expect(end).to_be_focused()
+    end.fill("2026-02-03")
+    end.press("Enter")
+    expect(page.locator(".ant-picker-dropdown")).to_have_count(0)
+    expect(start).to_have_value("2026-02-03")
+    expect(end).to_have_value("2026-02-15")
+
+
+def test_range_of_which_one_end_was_entered_is_forgotten(opened: Callable[..., Any], page: Page) -> None:
+    opened(date_filter=True, date_inputs="range")
+    start, end = page.locator(".ant-picker-range input").all()
+    start.click()
+    start.fill("2026-02-15")
+    start.press("Enter")
+    expect(end).to_be_focused()
+    page.mouse.click(1, 1)
+    expect(start).to_have_value("")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +368,7 @@ def test_cdr_page_downloads_all_calls_and_the_found_ones(opened: Callable[..., A
     page.click(".display-filter")
     field = page.locator(".ant-picker input").first
     field.click()
-    field.fill("2026-02-15")
+    field.fill("2026-02-15 00:00")
     field.press("Enter")
     page.click(".filter-apply")
     name, found = downloaded(page, labelled(page, "Download Search Result(s)").click)

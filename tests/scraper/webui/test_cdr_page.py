@@ -12,7 +12,11 @@ from scraper.webui.cdr_page import open_calls
 from scraper.webui.dates import Bounds
 from scraper.webui.recordings_page import Labels
 
-BUILDS = [{}, {"labels": "old", "modal": False, "faults": {"delete_moved": ""}}, {"overlay": True, "sidebar": False, "page_seconds": 3.0}]
+BUILDS = [
+    {},
+    {"labels": "old", "modal": False, "faults": {"delete_moved": ""}},
+    {"overlay": True, "sidebar": False, "page_seconds": 3.0, "date_inputs": "range"},
+]
 WINDOW = Window(date(2026, 2, 3), date(2026, 2, 17))
 
 
