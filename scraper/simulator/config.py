@@ -51,7 +51,7 @@ class SimulatorConfig:
     language: Literal["en", "de", "zh"] = "en"
     labels: Literal["new", "old"] = "new"
     overlay: bool = False
-    sidebar: bool = True
+    sidebar: Literal["open", "collapsed", "none"] = "open"
     pack_mode: Literal["blocking", "poll"] = "blocking"
     pack_seconds: float = 0.5
     session_seconds: float = 600.0

@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 
 _STEP_MS = 2_000
 
-#: What all scripts here begin with: the links and items that show, and the titles of the sub menus that are closed and can be opened.
+#: What all scripts here begin with: the links and items that show, the titles of the sub menus that are closed and can be opened, how many
+#: show that they have no items, and how one is opened: those of a collapsed sidebar fly out where the pointer rests.
 _SHOWN = """
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(visible);
 const entries = items.filter(el => !el.querySelector('a[href]'));
 const closed = [...document.querySelectorAll(
     '.ant-menu-submenu:not(.ant-menu-submenu-open, .ant-menu-submenu-disabled) > .ant-menu-submenu-title')].filter(visible);
+const shown = entries.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
+const blank = [...document.querySelectorAll('.ant-menu-submenu-open ul, .ant-menu-submenu-popup ul')]
+  .filter(list => visible(list) && !list.querySelector('li')).length;
+const unfold = el => {
+  el.dispatchEvent(new MouseEvent('mouseover', {bubbles: true}));
+  el.click();
+};
 """
 #: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
 _STEP = script(
@@ -34,7 +42,7 @@ const untried = closed.filter(el => el.getAttribute('data-tried') !== want.token
 const first = untried.find(el => want.menus.includes(name(el.textContent))) || untried[0];
 if (!first) return false;
 first.setAttribute('data-tried', want.token);
-first.click();
+unfold(first);
 return 'unfolded';
 """
 )
@@ -42,24 +50,16 @@ return 'unfolded';
 _ENTRIES = script(
     _SHOWN
     + """
-const shown = entries.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
 const first = closed.find(el => el.getAttribute('data-tried') !== want.token);
 const next = first ? name(first.textContent) : null;
-if (first) { first.setAttribute('data-tried', want.token); first.click(); }
-return {entries: shown, next};
+if (first) { first.setAttribute('data-tried', want.token); unfold(first); }
+return {shown, blank, next};
 """
 )
 #: Clicks the sub menu that did not open once more.
-_AGAIN = script(_SHOWN + "closed.find(el => name(el.textContent) === want.next)?.click();")
+_AGAIN = script(_SHOWN + "closed.filter(el => name(el.textContent) === want.next).slice(0, 1).forEach(unfold);")
 #: True once the opened sub menu shows: its entries, or that it has none.
-_UNFOLDED = script(
-    _SHOWN
-    + """
-const opened = [...document.querySelectorAll('.ant-menu-submenu-open > .ant-menu-submenu-title')]
-  .filter(el => visible(el) && name(el.textContent) === want.next).map(el => el.parentElement);
-return entries.length !== want.entries.length || opened.some(el => el.querySelector('ul') && !el.querySelector('ul li'));
-"""
-)
+_UNFOLDED = script(_SHOWN + "return blank > want.blank || JSON.stringify(shown) !== JSON.stringify(want.shown);")
 #: How long that may take.
 _UNFOLD_MS = 2_000
 _MOST_MENUS = 20
@@ -88,7 +88,7 @@ async def read(page: Page) -> Sidebar:
     token = secrets.token_hex(4)
     for _ in range(_MOST_MENUS):
         step = await page.evaluate(_ENTRIES, {"token": token})
-        found |= {Entry(route, label): None for route, label in step["entries"]}
+        found |= {Entry(route, label): None for route, label in step["shown"]}
         if step["next"] is None:
             break
         if not await _unfolds(page, step):

@@ -38,7 +38,7 @@ def browsers():
 )
 def test_ordinary_ones_come_through_the_web_ui_and_the_rest_is_named(branch, pbx, reason, menu):
     """The web UI has no page of queue recordings; call records tell of them where the API gives these."""
-    place = branch(**{"recordings": 12, "queue_recordings": 3, "sidebar": False, "page_seconds": 4, "csv_columns": "recordfiles", **pbx})
+    place = branch(**{"recordings": 12, "queue_recordings": 3, "sidebar": "none", "page_seconds": 4, "csv_columns": "recordfiles", **pbx})
     report = place.run()
     held, archived = place.held_by_pbx(), place.archived()
     queue = {path for path in held if path.rpartition("/")[2].startswith("q")}
@@ -104,7 +104,7 @@ def test_api_that_is_off_by_configuration_is_no_word(branch):
 
 @pytest.mark.fault("api", "the API was shut and opens", "the gaps close", exit_code=0, promise="gap", simulated="recapi_forbidden")
 def test_api_that_opens_later_brings_what_was_missing(branch):
-    place = branch(recordings=12, queue_recordings=3, sidebar=False, faults={"recapi_forbidden": ""})
+    place = branch(recordings=12, queue_recordings=3, sidebar="none", faults={"recapi_forbidden": ""})
     assert len(place.run().gaps) == 3
     place.ucm.state.faults.clear()
     report = place.run()

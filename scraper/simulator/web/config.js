@@ -2,7 +2,7 @@
 
 const defaults = {
   modal: true, date_filter: true, date_inputs: "two", pack_follows_filter: false, language: "en", labels: "new", overlay: false, delete_moved: false, captcha: false,
-  page_sizes: [10, 20, 50, 100], sidebar: true, pack_mode: "blocking", login_extra: null, mischief: null,
+  page_sizes: [10, 20, 50, 100], sidebar: "open", pack_mode: "blocking", login_extra: null, mischief: null,
 };
 
 function read() {

@@ -35,6 +35,11 @@ const MENU = [
   { title: text.valueAdded, iconName: "appstore", items: [["/value-added-features/cdrApi", text.api]] },
 ];
 
+const FLYOUT_MILLISECONDS = 100;
+
+// Collapsed to its icons, the sidebar's sub menus fly out where the pointer rests, and listen to no click.
+const collapsed = config.sidebar === "collapsed";
+
 // The sub menus that are open; they outlive a change of page.
 const opened = new Set();
 
@@ -48,7 +53,37 @@ function menuItem(path, title, depth) {
   return h("li.ant-menu-item", props, h("a", { href: path }, title));
 }
 
+function flyout(entry) {
+  let popup = null;
+  let waiting = null;
+  const soon = (act) => () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(act, FLYOUT_MILLISECONDS);
+  };
+  const leave = soon(() => {
+    popup?.remove();
+    popup = null;
+    node.classList.remove("ant-menu-submenu-open");
+  });
+  const enter = soon(() => {
+    const box = node.getBoundingClientRect();
+    popup ??= portal(
+      h(
+        "div.ant-menu-submenu.ant-menu-submenu-popup.ant-menu-dark",
+        { style: `left: ${box.right}px; top: ${box.top}px`, onMouseover: () => clearTimeout(waiting), onMouseleave: leave },
+        h("ul.ant-menu.ant-menu-sub.ant-menu-vertical", { role: "menu" }, entry.items.map(([path, name]) => menuItem(path, name, 1))),
+      ),
+    );
+    node.classList.add("ant-menu-submenu-open");
+  });
+  const label = h("span", {}, icon(entry.iconName), h("span", {}, entry.title));
+  const title = h("div.ant-menu-submenu-title", { "aria-haspopup": "true", style: "padding-left: 24px", onMouseover: enter }, label);
+  const node = h("li.ant-menu-submenu.ant-menu-submenu-vertical", { onMouseleave: leave }, title);
+  return node;
+}
+
 function subMenu(entry, redraw) {
+  if (collapsed) return flyout(entry);
   const here = entry.items.some(([path]) => path === window.location.pathname);
   const open = opened.has(entry.title);
   const toggle = () => {
@@ -72,10 +107,12 @@ function subMenu(entry, redraw) {
 }
 
 function sider() {
-  const menu = h("ul.ant-menu.ant-menu-root.ant-menu-inline.ant-menu-dark", { role: "menu" });
+  const form = collapsed ? "ant-menu-vertical ant-menu-inline-collapsed" : "ant-menu-inline";
+  const menu = h("ul.ant-menu.ant-menu-root.ant-menu-dark", { role: "menu", class: form });
   const redraw = () => menu.replaceChildren(...MENU.map((entry) => (entry.path ? plainItem(entry) : subMenu(entry, redraw))));
   redraw();
-  return h("aside.ant-layout-sider.ant-layout-sider-dark", {}, h("div.ant-layout-sider-children", {}, menu));
+  const width = collapsed ? "ant-layout-sider-collapsed" : "";
+  return h("aside.ant-layout-sider.ant-layout-sider-dark", { class: width }, h("div.ant-layout-sider-children", {}, menu));
 }
 
 function plainItem(entry) {
@@ -137,7 +174,7 @@ export function layout(root) {
   const banner = h("div.security-banner");
   const page = h("div.app-page");
   const content = h("main.ant-layout-content", {}, banner, page);
-  const body = h("section.ant-layout.ant-layout-has-sider", {}, config.sidebar && sider(), h("section.ant-layout", {}, content));
+  const body = h("section.ant-layout.ant-layout-has-sider", {}, config.sidebar !== "none" && sider(), h("section.ant-layout", {}, content));
   root.replaceChildren(h("section.ant-layout.app-layout", {}, header(), body));
   lateBanner(banner);
   if (config.overlay) overlay();

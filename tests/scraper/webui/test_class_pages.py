@@ -25,7 +25,7 @@ def members(data: bytes) -> set[str]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [{}, {"labels": "old", "modal": False, "overlay": True}])
+@pytest.mark.parametrize("build", [{"sidebar": "collapsed"}, {"labels": "old", "modal": False, "overlay": True}])
 def test_class_page_lists_and_gives_all_some_and_one(visit, build):
     async def story(at):
         page = await at.ui.recordings()
@@ -51,7 +51,7 @@ def test_web_ui_without_sidebar_has_no_class_pages_to_find(visit):
     async def story(at):
         return await open_class(await at.ui.recordings(), RecordingClass.QUEUE)
 
-    assert visit(story, queue_recordings=5, sidebar=False, page_seconds=3.0) is None
+    assert visit(story, queue_recordings=5, sidebar="none", page_seconds=3.0) is None
 
 
 @pytest.mark.browser

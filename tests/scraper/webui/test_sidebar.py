@@ -1,0 +1,45 @@
+"""Reading a sidebar, whatever opens its sub menus: a click, or a pointer that rests; one at a time, or all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import async_playwright
+
+from scraper.webui import sidebar
+from scraper.webui.browser import find_browser
+
+pytestmark = pytest.mark.browser
+
+#: Three sub menus of two entries each and one of none; ``open(li)`` is how one opens.
+MENU = """<ul class="ant-menu">%s</ul><script>
+const show = li => {
+  li.classList.add('ant-menu-submenu-open');
+  li.insertAdjacentHTML('beforeend', '<ul class="ant-menu ant-menu-sub">' + (li.id === 'Empty' ? '' :
+    ['one', 'two'].map(n => `<li class="ant-menu-item"><a href="/${li.id}/${n}">${li.id} ${n}</a></li>`).join('')) + '</ul>');
+};
+const hide = li => { li.classList.remove('ant-menu-submenu-open'); li.querySelector('ul')?.remove(); };
+const all = [...document.querySelectorAll('.ant-menu-submenu')];
+const open = li => { %s };
+for (const li of all) li.firstElementChild.addEventListener('%s', () => setTimeout(() => open(li), 150));
+</script>"""
+NAMES = ("Calls", "Empty", "System", "Value")
+TITLES = "".join(f'<li class="ant-menu-submenu" id="{name}"><div class="ant-menu-submenu-title">{name}</div></li>' for name in NAMES)
+
+
+@pytest.mark.parametrize("event", ["click", "mouseover"])
+@pytest.mark.parametrize("opening", ["show(li)", "all.forEach(hide); show(li)"], ids=["all", "one-at-a-time"])
+def test_every_entry_is_found(event, opening):
+    async def story():
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=find_browser(playwright, None), args=["--no-sandbox"])
+            page = await browser.new_page()
+            await page.set_content(MENU % (TITLES, opening, event))
+            found = await sidebar.read(page)
+            await browser.close()
+        return found
+
+    found = asyncio.run(story())
+    assert found.unopened == []
+    assert {entry.label for entry in found.entries} == {f"{name} {n}" for name in NAMES if name != "Empty" for n in ("one", "two")}
