@@ -34,7 +34,7 @@ class Tab:
         """The page of a class, opened where it doesn't show. Raises :class:`NotListed` where there is none, and what opening it raises."""
         if self._shown is None or self._shown[0] is not klass:
             page = await self._open(klass)
-            if self.window != Window() and not await self._filter(klass, page):
+            if (self.window != Window() or page.is_narrowed) and not await self._filter(klass, page):
                 page = await self._open(klass)
             self._shown = klass, page
         return self._shown[1]

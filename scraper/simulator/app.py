@@ -60,6 +60,7 @@ def page_settings(state: State) -> dict[str, Any]:
         "modal": config.modal and not faults.get("no_modal"),
         "date_filter": config.date_filter,
         "date_inputs": config.date_inputs,
+        "date_preset": config.date_preset,
         "pack_follows_filter": config.pack_follows_filter,
         "language": faults.get("language") or config.language,
         "labels": faults.get("labels") or config.labels,

@@ -46,6 +46,7 @@ class SimulatorConfig:
     # the web UI (field guide 1)
     modal: bool = True
     date_filter: bool = False
+    date_preset: bool = False  # it comes up with the current month
     date_inputs: Literal["two", "range"] = "two"  # a range only with new labels
     pack_follows_filter: bool = False
     language: Literal["en", "de", "zh"] = "en"

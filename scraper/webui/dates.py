@@ -7,6 +7,7 @@ filter, and range pickers with two inputs in one. What was typed counts only if 
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from scraper.webui.wire import Answer
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Page
 
+_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _STEP_MS = 2_000
 #: Within this a calendar closes, or turns to a range's other input, by itself.
 _TURN_MS = 500
@@ -135,6 +137,11 @@ class Bounds:
         """Whether a request carries both days."""
         said = " ".join(parameters.values())
         return all(day in said for day in self.days)
+
+
+def name_days(parameters: dict[str, str]) -> bool:
+    """Whether a request asks for certain days."""
+    return any(_DAY.search(value) for value in parameters.values())
 
 
 async def has_range(page: Page, seconds: float = 0.0) -> bool:

@@ -120,6 +120,7 @@ class RecordingsPage:
         self.downloads = Downloads(page, wire, guard, labels.modal_button, patience.stall)
         self.pager = Pager(page, wire, lambda answer: is_listing(answer, self.kind), patience.answer)
         self._first: Answer | None = None
+        self._bounds: dates.Bounds | None = None
 
     @property
     def first(self) -> Answer | None:
@@ -136,12 +137,19 @@ class RecordingsPage:
         return self.first.field("total_item") if self.first else None
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the list is one of days that the page chose by itself: it may come up with the last ones only."""
+        if self.first is None or not dates.name_days(self.first.parameters):
+            return False
+        return self._bounds is None or not self._bounds.are_in(self.first.parameters)
+
+    @property
     def names_months(self) -> bool:
         """Whether the list writes a recording's month before its name."""
         return self.first is None or any("/" in row.name for row in listed(self.first))
 
     async def set_window(self, window: Window) -> bool:
-        """Set the page's date filter to call times of ``window``; False where this build has no date filter.
+        """Set the page's date filter to call times of ``window``, all of them where it is open; False where this build has no date filter.
 
         ``total`` and :meth:`listing` are the window's then; *Download All* may still cover everything. Raises :class:`SessionEnded`, and
         :class:`PageNotAsExpected` where the filter can't be set: what the page lists then is not known.
@@ -154,7 +162,7 @@ class RecordingsPage:
         if answer.session_ended:
             raise SessionEnded
         self.pager.show(answer)
-        self.first = answer
+        self.first, self._bounds = answer, bounds
         return True
 
     @asynccontextmanager
@@ -189,8 +197,14 @@ class RecordingsPage:
         """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX said at first.
 
         Ends when the pages end, repeat, or answer no more, or when ``enough`` says so: then it counts as whole. It doesn't where
-        recordings were deleted meanwhile. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
+        recordings were deleted meanwhile. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`, and
+        :class:`PageNotAsExpected` where the page lists days of its own choice only.
         """
+        if self.is_narrowed:
+            raise PageNotAsExpected(
+                "The page lists only the days that it chose itself, and its date filter could not be set to all.",
+                remedy="If the web UI speaks another language, put the filter button's label into `web.labels.filter`.",
+            )
         with as_browser_failure():
             return await self._read_list(enough or (lambda rows, newest_first, total: False))
 

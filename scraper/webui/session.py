@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ _OTHER_ADDRESS = "Set `url` to the address that the web UI has in a browser, sch
 
 #: How long a page may still change before what it shows counts.
 SETTLE_MS = 3_000
+#: How often a page is asked for, and how long another navigation that cuts in is waited for.
+_TRIES, _ARRIVAL_MS = 3, 1_000
 
 _LOOK = r"""
 const seen = selector => [...document.querySelectorAll(selector)].some(visible);
@@ -72,12 +75,14 @@ async def go(page: Page, url: str, timeout: float) -> int:
     """Open ``url`` (``timeout`` in seconds) and return the HTTP status. Raises :class:`NetworkError`, :class:`ServerError` for 5xx,
     :class:`PageNotAsExpected` where the PBX sends the browser elsewhere.
 
-    A navigation that the page itself had under way may cut in: then it is asked for once more.
+    A navigation that the page itself had under way may cut in: once it has arrived, ``url`` is asked for again.
     """
-    try:
-        return await _go_once(page, url, timeout)
-    except _Interrupted:
-        pass
+    for _ in range(_TRIES - 1):
+        try:
+            return await _go_once(page, url, timeout)
+        except _Interrupted:
+            with suppress(raised.PlaywrightTimeout):  # one that becomes a download never arrives
+                await page.wait_for_event("framenavigated", timeout=_ARRIVAL_MS)
     try:
         return await _go_once(page, url, timeout)
     except _Interrupted as error:

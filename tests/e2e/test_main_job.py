@@ -102,6 +102,39 @@ def test_other_language_works_once_its_label_is_configured(office):
     assert place.run().exit_code == 0
 
 
+@pytest.mark.fault(
+    "web",
+    "the Recordings page comes up with the current month only, and packs what it lists",
+    "its filter is set to all days; every recording arrives",
+    exit_code=0,
+    promise="success",
+    simulated="date_preset",
+)
+def test_page_that_comes_up_with_the_current_month_is_asked_for_all_days(office):
+    place = office(recordings=20, date_filter=True, date_preset=True, pack_follows_filter=True)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected) == (0, 20)
+    assert place.all_is_exact()
+
+
+@pytest.mark.fault(
+    "web",
+    "the same, and its filter can't be set",
+    "what came is archived; what should exist is not known",
+    exit_code=3,
+    promise="success",
+    simulated="date_preset",
+)
+def test_page_that_lists_some_days_and_can_not_be_asked_for_all_is_never_complete(office):
+    place = office(recordings=20, page_seconds=3, language="de", date_filter=True, date_preset=True, pack_follows_filter=True)
+    place.configure(web={"labels": {"download_all": "Alle herunterladen", "download": "Herunterladen"}})
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected) == (3, None)
+    assert 0 < report.recordings.archived < 20
+    assert any("days that it chose itself" in note for note in report.notes)
+    assert place.run().exit_code != 0
+
+
 def test_pbx_without_recordings_is_complete(office):
     report = office(recordings=0).run()
     assert (report.exit_code, report.recordings.expected) == (0, 0)

@@ -27,7 +27,8 @@ export const recordingsPage = (title) => (container) => new Recordings(container
 class Recordings {
   constructor(container, title, kind) {
     Object.assign(this, { container, title, kind, rows: [], total: 0, page: 1, size: config.page_sizes[0] });
-    Object.assign(this, { ticked: new Set(), loading: true, range: {}, asked: 0 });
+    const month = { start_time: `${config.today.slice(0, 7)}-01 00:00:00`, end_time: `${config.today} 23:59:59` };
+    Object.assign(this, { ticked: new Set(), loading: true, range: config.date_preset ? month : {}, asked: 0 });
   }
 
   async load() {
