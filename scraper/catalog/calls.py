@@ -73,6 +73,11 @@ class NamedFile(NamedTuple):
     start: datetime | None
     talk_seconds: int | None
 
+    @property
+    def ended(self) -> datetime | None:
+        """When the call had ended (aware), as far as its start and its talk time tell: ringing before it is not part of that."""
+        return self.start + timedelta(seconds=self.talk_seconds or 0) if self.start else None
+
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from itertools import count
 
 from scraper.catalog import Catalog, Recording
+from scraper.clock import utcnow
 from scraper.disk import write_all, writing
 from scraper.ingest.filing import digest_or_none, set_aside, stored_name
 from scraper.models import GapReason, Identity, Source
+from scraper.reconcile.lengths import is_written
 from scraper.store import BLOCK_BYTES, Store
 
 
@@ -49,16 +51,22 @@ class Doubts:
         came = next(version for version in reversed(versions) if version.sound_sha256 == self._brought[identity])
         short = self._reasons[identity] is GapReason.TOO_SHORT
         if came is first:
-            if short and first.source is source:  # the same way says the same again
+            if short and (first.source is source or self._may_grow(identity)):  # the same way says the same again; so may all, for now
                 return None
             self._catalog.close_gap(identity, "archived")
             return f"{identity.path}: another way brought the same copy; it holds no more sound." if short else None
         if short and any(_seconds(came) <= _seconds(version) for version in versions if version is not came):
-            if first is not None and first.source is not source and _seconds(came) == _seconds(first):
+            other_way = first is not None and first.source is not source and _seconds(came) == _seconds(first)
+            if other_way and not self._may_grow(identity):
                 self._catalog.close_gap(identity, "archived")  # other bytes, but no more sound
             return None
         self._exchange(came, first, {version.sha256 for version in versions})
         return f"{identity.path}: a better copy came; the other one is kept beside it."
+
+    def _may_grow(self, identity: Identity) -> bool:
+        """Whether the PBX may still be writing it, as its call has just ended: then every way brings the same beginning."""
+        beside = self._catalog.files_beside(identity.ucm, identity.name)
+        return not all(is_written(file.ended, utcnow()) for file in beside)
 
     def _exchange(self, better: Recording, worse: Recording | None, ours: set[str]) -> None:
         """Give ``better`` the plain place; ``ours``: hashes of what is held elsewhere too, and may be overwritten there."""

@@ -97,5 +97,4 @@ def _accounts(desk: Desk, identities: Iterable[Identity]) -> dict[Identity, Acco
 
 def _learn(account: Account, file: NamedFile, parts: int) -> None:
     """``parts``: how many recordings share the call's talk time; it tells the length of one that has it for itself."""
-    ended = file.start + timedelta(seconds=file.talk_seconds or 0) if file.start else None
-    account.learn(file.size, file.seconds, file.talk_seconds if parts == 1 else None, ended)
+    account.learn(file.size, file.seconds, file.talk_seconds if parts == 1 else None, file.ended)

@@ -40,8 +40,13 @@ class Account:
         self.ended = max((time for time in (self.ended, ended) if time is not None), default=None)
 
     def is_written_at(self, when: datetime) -> bool:
-        """Whether the PBX had surely written all of it at this moment (aware); nobody knows of a call without a record."""
-        return self.ended is None or when - self.ended > _WRITTEN_AFTER
+        """:func:`is_written`, of this recording."""
+        return is_written(self.ended, when)
+
+
+def is_written(ended: datetime | None, when: datetime) -> bool:
+    """Whether the PBX had surely written a call's recordings at a moment (aware), by when the call had ended; None: nobody knows of it."""
+    return ended is None or when - ended > _WRITTEN_AFTER
 
 
 def too_short(account: Account, source_size: int, frames: int | None, seconds: float | None) -> str | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import tempfile
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from scraper.catalog import Catalog
+from scraper.cdr import Call, CallFile, Moment
 from scraper.errors import StoreUnwritable
 from scraper.ingest.filing import recover
 from scraper.ingest.ingest import Ingest
-from scraper.models import Gap, GapReason, Source
+from scraper.models import Gap, GapReason, RecordingClass, Source
 from scraper.proof.verify import verify
 from scraper.store import LocalStore
 
@@ -166,6 +169,27 @@ def test_the_same_bytes_close_a_gap_for_being_too_short_only_if_they_came_anothe
     outcome = fetched(shop, make.wav(1))  # the same sound, in another wrapping
     assert state(shop, make) == ({"a.wav": 1}, 1, 0)
     assert any("no more sound" in note for note in outcome.notes)
+
+
+@pytest.mark.fault(
+    "audio",
+    "every way brings the same beginning of a recording that the PBX is still writing",
+    "a gap until ten minutes after its call; then the rest takes its place",
+    promise="success",
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_way_says_that_there_is_no_more_while_the_pbx_may_still_be_writing(shop: Any, make: Any, seed: int) -> None:
+    start = datetime.now(UTC) - timedelta(seconds=40)
+    file = CallFile("a.wav", "2026-02", RecordingClass.MONITOR)
+    call = Call(session="s", acct_id="1", start=Moment(start.replace(tzinfo=None), start), talk_seconds=20, files=(file,))
+    shop.catalog.upsert_calls(make.UCM, [call], "api")
+    shop.ingest(archive(make, 1))
+    doubt(shop, GapReason.TOO_SHORT)
+    fetched(shop, make.wav(seed))
+    assert len(shop.catalog.open_gaps(make.UCM)) == 1
+    with time_machine.travel(start + timedelta(minutes=11), tick=True):
+        fetched(shop, make.wav(seed))
+    assert shop.catalog.open_gaps(make.UCM) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2])
