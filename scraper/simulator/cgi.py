@@ -161,6 +161,8 @@ async def _challenge(call: Call) -> Response:
 
 async def _login(call: Call) -> Response:
     state, attempt = call.state, _attempt(call)
+    if state.faults.get("captcha_late") and call.params.get("captcha") not in state.captcha_tokens:
+        return JSONResponse(sign_in.judge(state, attempt, good=False))
     if state.faults.get("captcha") and call.params.get("captcha") not in state.captcha_tokens:
         state.sign_ins.append(SignIn("web", False, attempt.address, CAPTCHA_WANTED, time.time()))
         return answer(CAPTCHA_WANTED, captcha=1)

@@ -6,8 +6,10 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 
 from scraper.models import RecordingClass
@@ -113,11 +115,24 @@ class Files:
         if path is None:
             return Response(ERROR_PAGE, media_type="text/html")
         instead = faults.take("archive_instead")
+        if instead == "504":
+            return Response(ERROR_PAGE, 504, media_type="text/html")
         if instead is not None:
             body, media = not_an_archive(instead)
             self.state.downloads.append(Download(kind, name, len(body), len(body)))
             return Response(body, media_type=media, headers={"content-disposition": attachment(name)})
-        download = Download(kind, name, path.stat().st_size)
+        if moved := faults.get("archive_moved"):
+            there = f"/packed/{quote(name)}" if moved == "file" else "/cgi?action=removeFile&type=voice_recording&data=*"
+            return Response(ERROR_PAGE, 302, {"location": there}, "text/html")
+        return self._deliver(kind, name, path)
+
+    async def moved(self, request: Request) -> Response:
+        """A pack at the place that ``archive_moved`` sends the browser to."""
+        name = request.path_params["name"]
+        return self._deliver("moved", name, self.packed[name])
+
+    def _deliver(self, kind: str, name: str, path: Path) -> Response:
+        faults, download = self.state.faults, Download(kind, name, path.stat().st_size)
         self.state.downloads.append(download)
         return Delivery(path, download, Effects(faults.take("archive_cut"), faults.take("archive_stalls"), faults.take("archive_slow")))
 

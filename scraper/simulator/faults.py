@@ -74,6 +74,7 @@ CATALOGUE = {
     for fault in (
         # signing in
         Fault("captcha", "", "the sign-in page shows a CAPTCHA, and no sign-in works without its token", _flag),
+        Fault("captcha_late", "SECONDS", "so long after the form a CAPTCHA shows; without its token any password is refused", _amount),
         Fault("captcha_pictures", "", "ticking the CAPTCHA's box is not enough: it shows pictures to choose from", _flag),
         Fault("captcha_slider", "", "ticking the CAPTCHA's box is not enough: it shows a slider to drag to a mark", _flag),
         Fault("lockout", "ban|forever", "this address is banned: -68 for five minutes, or -70 for good", _one_of("ban", "forever")),
@@ -104,8 +105,10 @@ CATALOGUE = {
         Fault("archive_stalls", "FRACTION", "after this fraction of the archive nothing more comes; the connection stays open", _fraction),
         Fault("archive_slow", "BYTES", "the archive comes at this many bytes a second", _amount),
         Fault("archive_truncated", "FRACTION", "the file itself ends after this fraction; the transfer looks complete", _fraction),
-        Fault("archive_instead", "html|json|empty|zip|garbage", "something else than an archive, with HTTP 200",
-              _one_of("html", "json", "empty", "zip", "garbage")),
+        Fault("archive_instead", "html|json|empty|zip|garbage|504", "something else than an archive, with HTTP 200; or a gateway's 504",
+              _one_of("html", "json", "empty", "zip", "garbage", "504")),
+        Fault("archive_moved", "file|deletion", "the download answers a page with status 302 that leads to the file or to a deletion",
+              _one_of("file", "deletion")),
         Fault("plain_tar", "", "the archive is a tar without compression, under the name .tgz", _flag),
         Fault("hostile", "KIND+KIND|all", "the archive also holds hostile members: " + ", ".join(HOSTILE_KINDS), _some_of_hostile),
         Fault("missing_from_archive", "FRACTION", "this fraction of the listed recordings is left out of the archive", _fraction),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
@@ -34,15 +35,28 @@ _CLOSING_SECONDS = 3.0
 #: How often a file is looked for before anybody reads it, in seconds: a broken one lasts for the browser's five tries.
 _LOOK_SECONDS = 0.02
 
-#: Presses the modal's own button once it is ready.
-_PRESS_READY = dom.script(
-    "const found = find(want).filter(el => !off(el)); if (found.length !== 1) return false; found[0].click(); return true;"
-)
+#: Presses the button of a modal, once it is ready; each modal's once under a ``token``, and none of a modal that was there before.
+_PRESS_READY = dom.script("""
+const modal = el => el.closest('.ant-modal');
+const ready = find(want).filter(el => !off(el) && !('foreign' in modal(el).dataset) && modal(el).dataset.pressed !== want.token);
+const found = ready.filter(el => ready.filter(other => modal(other) === modal(el)).length === 1);
+if (!found.length) return false;
+modal(found[0]).dataset.pressed = want.token;
+found[0].click();
+return true;
+""")
 #: True once no modal offers the button; one that an earlier download left open is closed by its cross.
 _NONE_OFFERED = dom.script("""
 const left = find(want).filter(el => !off(el));
 for (const el of left) el.closest('.ant-modal').querySelector('.ant-modal-close')?.click();
 return left.length === 0;
+""")
+#: Marks the modals that offer the button and were never ours: another dialogue may have a *Download*, too.
+_MARK_FOREIGN = dom.script("""
+for (const el of find(want).filter(el => !off(el))) {
+  const data = el.closest('.ant-modal').dataset;
+  if (!('pressed' in data)) data.foreign = '';
+}
 """)
 
 
@@ -129,9 +143,14 @@ class Downloads:
             beginning.close()
 
     async def _press_in_modal(self) -> None:
-        """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself."""
+        """Press the packing modal's own button when it becomes ready; firmware without the modal starts the download by itself.
+
+        A dialogue that comes meanwhile may have such a button, too: until the download begins, each modal's is pressed once.
+        """
+        want = self._modal_button.as_argument() | {"token": secrets.token_hex(4)}
         with suppress(raised.PlaywrightError):  # the page went away: the download or the trouble tells
-            await self._page.wait_for_function(_PRESS_READY, arg=self._modal_button.as_argument(), timeout=0, polling=100)
+            while True:
+                await self._page.wait_for_function(_PRESS_READY, arg=want, timeout=0, polling=100)
 
     async def _close_modals(self) -> None:
         """See that no modal of an earlier download offers its file in place of ours."""
@@ -140,7 +159,8 @@ class Downloads:
                 _NONE_OFFERED, arg=self._modal_button.as_argument(), timeout=_CLOSING_SECONDS * 1000, polling=100
             )
         except raised.PlaywrightTimeout:
-            logger.bind(action="modal-left").debug("A modal of an earlier download does not close")
+            logger.bind(action="modal-left").debug("A modal that offers a download does not close")
+            await self._page.evaluate(_MARK_FOREIGN, self._modal_button.as_argument())
 
 
 class _Arrivals:
@@ -242,7 +262,7 @@ def file_trouble(answer: Answer, actions: tuple[str, ...] = ("downloadFile",)) -
         return SessionEnded("The PBX ended the web session before the download.")
     if answer.action not in actions or answer.attachment:
         return None
-    if answer.http_status < 400 and not answer.kind.endswith(("html", "json")):
+    if answer.redirects_to_file or (answer.http_status < 400 and not answer.kind.endswith(("html", "json"))):
         return None
     if error := refusal(answer):
         return error

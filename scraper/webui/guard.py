@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, CDPSession, WebSocketRoute
 
 READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout")
+#: What these verbs do to firmware is more than reading.
+_FIRMWARE = re.compile(r"(re)?load|pack|download")
 DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
 
 CAPTCHA_HOSTS = ("www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com")
@@ -114,6 +116,8 @@ class Judge:
 
     def _reads(self, action: str) -> bool:
         if _ACTION.fullmatch(action) is None or DESTRUCTIVE.search(action):
+            return False
+        if _FIRMWARE.match(action) and re.search("firmware|upgrade", action, re.IGNORECASE):
             return False
         return action.startswith(READING) or action == "CreateCdrRecord" or action in self._extra
 

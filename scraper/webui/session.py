@@ -175,6 +175,9 @@ class SignIn:
             if answer is None:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
+            if answer.status != 0 and answer.status not in LOCKED and await _shows_late_captcha(page):
+                attempt.unclear()  # without it even the right password is refused
+                raise CaptchaRequired
             self._judge(answer, attempt)
             attempt.accepted()
             await self._arrive(page, attempt)
@@ -236,6 +239,16 @@ class SignIn:
         if found is not Showing.SHELL and (found is Showing.EXTRA or "login" in page.url):
             attempt.wants_person()
             raise SecondFactorRequired
+
+
+async def _shows_late_captcha(page: Page) -> bool:
+    """Whether a CAPTCHA has come after all, with or without a word over the network; a page is given its time from its beginning on."""
+    look = dom.script(_LOOK + "return captcha ? 'captcha' : performance.now() > want ? 'none' : false;")
+    try:
+        handle = await page.wait_for_function(look, arg=SETTLE_MS, timeout=2 * SETTLE_MS)
+        return bool(await handle.json_value() == "captcha")
+    except raised.PlaywrightError:  # the page is gone: the answer to the sign-in is all that is known
+        return False
 
 
 def address(base: str, route: str) -> str:

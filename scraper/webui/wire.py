@@ -28,11 +28,16 @@ TRANSIENT = frozenset({-7, -8, -9, -45, -46, -51, -57})
 PATIENCE_SECONDS = {-45: 15.0, -46: 15.0, -51: 15.0, -57: 60.0}
 
 
+#: A path that ends in a file's name, and not a page's.
+_FILE = re.compile(r"\.(?!html?$)[A-Za-z0-9]{1,5}$")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of ``/cgi``: its action and parameters, the HTTP status, and, where it was JSON, its own status and response.
 
-    ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it; ``length`` the bytes announced.
+    ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it; ``length`` the bytes announced;
+    ``location`` where it sends the browser.
     """
 
     action: str
@@ -44,6 +49,13 @@ class Answer:
     status: int | None
     response: Any
     top: dict[str, Any]
+    location: str = ""
+
+    @property
+    def redirects_to_file(self) -> bool:
+        """Whether it sends the browser on to what may be a file, as a name with an extension or ``/cgi`` may, whatever its own body."""
+        path = urlsplit(self.location).path
+        return 300 <= self.http_status < 400 and ("cgi" in path or _FILE.search(path) is not None)
 
     def field(self, name: str) -> int | None:
         """An integer field that firmware puts into ``response`` or at the top level (field guide 1, Lockout)."""
@@ -122,6 +134,7 @@ class Wire:
             status=_integer(top.get("status")),
             response=top.get("response"),
             top=top,
+            location=headers.get("location", ""),
         )
         self._recent.append(answer)
         for listener in tuple(self._listeners):

@@ -40,6 +40,47 @@ def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
 
 @pytest.mark.fault(
     "download",
+    "a gateway before the PBX gives up waiting for the first archive, whenever it is asked for",
+    "the job ends; the next goes by rows",
+    exit_code=6,
+    simulated="archive_instead=504",
+)
+def test_gateway_that_never_waits_for_an_archive_holds_up_one_job_only(office):
+    place = office(modal=False, faults={"archive_instead": "504"})
+    assert place.run().exit_code == 6
+    assert place.run().exit_code == 0
+    assert place.all_is_exact()
+
+
+@pytest.mark.fault(
+    "download",
+    "the PBX sends the browser on to the archive, by a web page with status 302",
+    "every recording arrives",
+    exit_code=0,
+    simulated="archive_moved=file",
+)
+@pytest.mark.parametrize("modal", [True, False])
+def test_archive_that_lies_elsewhere_on_the_pbx_comes_from_there(office, modal):
+    place = office(modal=modal, faults={"archive_moved": "file"})
+    assert place.run().exit_code == 0
+    assert place.all_is_exact()
+
+
+@pytest.mark.fault(
+    "download",
+    "the PBX sends the browser on from the archive to a deletion",
+    "it never arrives, and the job stops",
+    exit_code=10,
+    promise="reading",
+    simulated="archive_moved=deletion",
+)
+def test_archive_s_address_that_leads_to_a_deletion_ends_in_10(office):
+    report = office(faults={"archive_moved": "deletion"}).run()
+    assert (report.exit_code, report.error["kind"]) == (10, "SafetyStop")
+
+
+@pytest.mark.fault(
+    "download",
     "the archive breaks off at 60 % (`{fault}`)",
     "every whole recording is kept, the rest comes row by row or by the next run",
     exit_code=0,

@@ -108,7 +108,6 @@ def test_other_language_works_once_its_label_is_configured(office):
     "its filter is set to all days; every recording arrives",
     exit_code=0,
     promise="success",
-    simulated="date_preset",
 )
 def test_page_that_comes_up_with_the_current_month_is_asked_for_all_days(office):
     place = office(recordings=20, date_filter=True, date_preset=True, pack_follows_filter=True)
@@ -123,7 +122,6 @@ def test_page_that_comes_up_with_the_current_month_is_asked_for_all_days(office)
     "what came is archived; what should exist is not known",
     exit_code=3,
     promise="success",
-    simulated="date_preset",
 )
 def test_page_that_lists_some_days_and_can_not_be_asked_for_all_is_never_complete(office):
     place = office(recordings=20, page_seconds=3, language="de", date_filter=True, date_preset=True, pack_follows_filter=True)

@@ -70,6 +70,23 @@ def test_captcha_ends_in_5_without_a_sign_in_attempt(office):
     assert (place.folder / "data" / "failures").exists()
 
 
+@pytest.mark.fault(
+    "sign-in",
+    "a CAPTCHA comes after the sign-in was sent, and the right password is refused without it",
+    "a person is asked for; the password is not held for wrong",
+    exit_code=5,
+    promise="ban",
+    simulated="captcha_late",
+)
+def test_captcha_that_comes_late_is_seen_before_the_password_is_blamed(office):
+    place = office(faults={"captcha_late": "1.8"})
+    report = place.run()
+    assert (report.exit_code, report.error["kind"]) == (5, "CaptchaRequired")
+    assert len(place.ucm.state.sign_ins) == 1
+    place.ucm.state.faults.clear()
+    assert place.run().exit_code == 0
+
+
 @pytest.mark.fault("sign-in", "a CAPTCHA appears while a session is kept", "the session serves on", exit_code=0, simulated="captcha")
 def test_captcha_that_appears_later_does_not_matter_to_a_kept_session(office):
     place = office()

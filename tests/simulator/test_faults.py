@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -118,6 +119,16 @@ def test_something_else_than_an_archive_comes_with_200(pbx, kind, beginning, med
     assert reply.content.startswith(beginning)
     assert media is None or reply.headers["content-type"].startswith(media)
     assert not tarfile.is_tarfile(io.BytesIO(reply.content))
+
+
+@pytest.mark.parametrize(("where", "path"), [("file", "/packed/allCdrRecordFiles.tgz"), ("deletion", "/cgi")])
+def test_a_download_that_leads_elsewhere_is_a_page_with_302(pbx, where, path):
+    pbx.state.faults.set("archive_moved", where)
+    reply = pbx.archive()
+    assert (reply.status_code, urlsplit(reply.headers["location"]).path) == (302, path)
+    assert reply.headers["content-type"].startswith("text/html")
+    if where == "file":
+        assert members(pbx.http.get(reply.headers["location"]).content)
 
 
 def test_a_plain_tar_has_the_same_members(pbx):

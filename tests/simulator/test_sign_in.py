@@ -93,6 +93,14 @@ def test_captcha_refuses_every_sign_in_without_a_token_and_costs_no_attempt(star
     assert pbx.sign_in(captcha=token)["status"] == 0
 
 
+def test_late_captcha_refuses_the_right_password_without_a_token_and_counts_it(start):
+    pbx = start(faults={"captcha_late": "1.5"})
+    assert pbx.sign_in()["status"] == -37
+    assert [attempt.status for attempt in pbx.state.sign_ins] == [-37]
+    token = pbx.http.get("/recaptcha/api2/userverify").json()["token"]
+    assert pbx.sign_in(captcha=token)["status"] == 0
+
+
 def test_captcha_of_pictures_gives_its_token_for_the_right_ones_only(start):
     pbx = start(faults={"captcha": "", "captcha_pictures": ""})
 

@@ -103,6 +103,7 @@ export function loginPage(container) {
     captchaSlot.replaceChildren(captcha.node);
   };
   if (config.captcha) showCaptcha();
+  if (config.captcha_late) setTimeout(showCaptcha, config.captcha_late * 1000);
 
   const onSubmit = async (event) => {
     event.preventDefault();

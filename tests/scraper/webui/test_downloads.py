@@ -86,6 +86,37 @@ def test_straggler_that_begins_while_the_wanted_one_is_read_is_discarded(visit):
     assert visit(story) == []
 
 
+#: A dialogue that offers a download of its own, as of new firmware; it can't be closed.
+DIALOGUE = """milliseconds => setTimeout(() => {
+  document.body.insertAdjacentHTML('beforeend', `<div class="ant-modal-wrap"><div class="ant-modal">
+    <p>New firmware is there.</p><button class="ant-btn">Later</button>
+    <button class="ant-btn" id="firmware">Download</button></div></div>`);
+  document.getElementById('firmware').addEventListener('click', () => {
+    window.pressed = true;
+    fetch('/cgi', {method: 'POST', body: new URLSearchParams({action: 'downloadFirmware'})}).catch(() => 0);
+  });
+}, milliseconds)"""
+
+
+@pytest.mark.fault(
+    "web",
+    "a dialogue about new firmware has a Download button ({when})",
+    "it is not downloaded on the PBX, and the archive comes",
+    promise="reading",
+)
+@pytest.mark.parametrize(("when", "milliseconds", "pressed"), [("before", 0, None), ("while the PBX packs", 200, True)])
+def test_another_dialogue_s_download_reaches_nobody_and_the_archive_comes(visit, when, milliseconds, pressed):
+    async def story(at):
+        page = await at.ui.recordings()
+        await page.page.evaluate(DIALOGUE, milliseconds)
+        async with page.download_all(at.folder) as stream:
+            data = await read(stream)
+        assert "downloadFirmware" not in {action.name for action in at.ucm.state.actions}
+        return data[:2], await page.page.evaluate("window.pressed ?? null")
+
+    assert visit(story, pack_seconds=1.0) == (b"\x1f\x8b", pressed)
+
+
 def test_archive_that_broke_off_before_anybody_read_is_read_as_far_as_it_came(visit):
     async def story(at):
         at.ucm.state.faults.set("archive_cut", 0.5)

@@ -38,6 +38,8 @@ def test_judge_lets_reading_action_through(action):
         "checkAndDelete",
         "CreateCdrRecords",
         "xlistFile",
+        "downloadFirmware",
+        "loadFirmwareUpgrade",
         "",
         "?",
     ],
