@@ -66,9 +66,9 @@ class Attempt:
         """The PBX has locked us out; ``seconds`` is its ``remain_time``. Each ban that follows another is waited for twice as long."""
         self._note(_ban(self._now, seconds, self._bans_before))
 
-    def unclear(self) -> None:
-        """The PBX's answer was neither yes nor no."""
-        self._note({"outcome": "unclear"})
+    def unclear(self, remaining: int | None = None) -> None:
+        """The PBX's answer was neither yes nor no; ``remaining`` attempts are left, by its own count."""
+        self._note({"outcome": "unclear", "remaining": remaining})
 
 
 class SignInBudget:

@@ -17,7 +17,7 @@ from scraper.clock import utcnow
 from scraper.disk import write_all, writing
 from scraper.ingest.filing import digest_or_none, set_aside, stored_name
 from scraper.models import GapReason, Identity, Source
-from scraper.reconcile.lengths import is_written
+from scraper.reconcile.lengths import WRITTEN_AFTER
 from scraper.store import BLOCK_BYTES, Store
 
 
@@ -64,9 +64,15 @@ class Doubts:
         return f"{identity.path}: a better copy came; the other one is kept beside it."
 
     def _may_grow(self, identity: Identity) -> bool:
-        """Whether the PBX may still be writing it, as its call has just ended: then every way brings the same beginning."""
-        beside = self._catalog.files_beside(identity.ucm, identity.name)
-        return not all(is_written(file.ended, utcnow()) for file in beside)
+        """Whether the PBX may still be writing it, as its call has just ended: then every way brings the same beginning.
+
+        A call that seems to end much later is one of a PBX whose clock is ahead: that says nothing.
+        """
+        for file in self._catalog.files_beside(identity.ucm, identity.name):
+            same = (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month)
+            if same and file.ended is not None and abs(utcnow() - file.ended) <= WRITTEN_AFTER:
+                return True
+        return False
 
     def _exchange(self, better: Recording, worse: Recording | None, ours: set[str]) -> None:
         """Give ``better`` the plain place; ``ours``: hashes of what is held elsewhere too, and may be overwritten there."""

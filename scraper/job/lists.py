@@ -14,7 +14,7 @@ from scraper.catalog.tombstones import row_key
 from scraper.errors import NotListed, PageNotAsExpected
 from scraper.job.desk import Desk
 from scraper.job.remembered import HAS_FILTER, Remembered
-from scraper.job.web_way import WebWay, listed_file
+from scraper.job.web_way import PageList, WebWay, listed_file
 from scraper.models import RecordingClass, Window
 from scraper.reconcile import Census, ListedFile, safety
 from scraper.reconcile.safety import vanished
@@ -139,7 +139,7 @@ class Lists:
         self._remember_pages()
         rows, erased = self._without_erased(found.rows)
         if not found.whole:
-            self._fail(page, "It is not as long as it says.")
+            self._fail(page, _why(found))
             self._unsure += map(listed_file, rows)
             return
         if last and enough and enough.met:
@@ -171,7 +171,7 @@ class Lists:
             self._remembered.set(HAS_FILTER, page in self._web.filtered)
         rows = list(map(listed_file, self._without_erased(inside)[0]))
         if not found.whole:
-            self._fail(page, "It is not as long as it says.")
+            self._fail(page, _why(found))
             self._unsure += rows
             return
         # What the last whole reading has not seen is as good as seen by it: the next one counts on the PBX's total.
@@ -244,3 +244,10 @@ def _census(kept: dict[str, Any]) -> Census:
 
 def _as_json(census: Census) -> dict[str, Any]:
     return {"at": census.at.isoformat(), "by_day": {day.isoformat(): count for day, count in census.by_day.items()}}
+
+
+def _why(found: PageList) -> str:
+    """Why a list is not whole."""
+    if found.narrowed:
+        return "Its page chose itself from which day on it lists, and its date filter could not be set to all."
+    return "It is not as long as it says."

@@ -12,7 +12,7 @@ from loguru import logger
 from converters.interface import FileSource
 from scraper.calibration.calibration import Calibration
 from scraper.clock import utcnow
-from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, StorageError, UnreachableError, WebUiError
+from scraper.errors import EXIT_PRECEDENCE, Busy, SafetyStop, ScraperError, ServerError, StorageError, WebUiError
 from scraper.job.api_way import ApiWay
 from scraper.job.desk import Desk, View
 from scraper.job.fetching import Fetching
@@ -119,7 +119,7 @@ class _Story:
         """
 
         async def total(page: RecordingsPage) -> int | None:
-            return page.total
+            return None if page.is_narrowed else page.total
 
         try:
             if await self._web.on_page(RecordingClass.MONITOR, total) != 0:
@@ -128,7 +128,7 @@ class _Story:
             raise
         except ScraperError as error:
             again = self._survey.remembered.get(_FIRST_FAILED)
-            if isinstance(error, WebUiError | UnreachableError):
+            if isinstance(error, WebUiError | ServerError):
                 self._survey.remembered.set(_FIRST_FAILED, True)
             await self._fetching.note_failure(Way.BULK, error)
             if not again:

@@ -16,7 +16,8 @@ from scraper.webui.sidebar import Entry
 class Tab:
     """One tab. ``recordings`` opens the Recordings page in it; ``entries``, shared by all tabs, are the sidebar's of the class pages.
 
-    ``window``: what its pages are to list, where they have a date filter; ``filtered``: those that do.
+    ``window``: what its pages are to list, where they have a date filter; ``filtered``: those that do. An open window is asked for only
+    where a page comes up with less.
     """
 
     def __init__(self, recordings: Callable[[], Awaitable[RecordingsPage]], entries: dict[RecordingClass, Entry]) -> None:
@@ -25,6 +26,7 @@ class Tab:
         self._shown: tuple[RecordingClass, RecordingsPage] | None = None
         self.window = Window()
         self.filtered: set[RecordingClass] = set()
+        self._unsettable: set[RecordingClass] = set()
 
     def forget(self) -> None:
         """What it shows, or waits for, is not known any more."""
@@ -34,7 +36,8 @@ class Tab:
         """The page of a class, opened where it doesn't show. Raises :class:`NotListed` where there is none, and what opening it raises."""
         if self._shown is None or self._shown[0] is not klass:
             page = await self._open(klass)
-            if (self.window != Window() or page.is_narrowed) and not await self._filter(klass, page):
+            wanted = klass not in self._unsettable and (self.window != Window() or page.is_narrowed)
+            if wanted and not await self._filter(klass, page):
                 page = await self._open(klass)
             self._shown = klass, page
         return self._shown[1]
@@ -58,6 +61,7 @@ class Tab:
                 self.filtered.add(klass)
         except PageNotAsExpected as error:
             logger.bind(action="not-filtered", page=klass.value).info("A page's date filter can't be used: {}", error.message)
+            self._unsettable.add(klass)
             self._shown = None
             return False
         return True

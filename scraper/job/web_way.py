@@ -33,10 +33,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class PageList:
-    """A page's list as far as it was read. ``whole``: it is as long as the PBX says, or what was asked for was enough."""
+    """A page's list as far as it was read. ``whole``: it is as long as the PBX says, or what was asked for was enough.
+
+    ``narrowed``: it is one of days that the page chose itself, and never whole.
+    """
 
     rows: list[Listed]
     whole: bool
+    narrowed: bool = False
+
+    @classmethod
+    async def of(cls, page: RecordingsPage, enough: Enough | None = None) -> PageList:
+        """The list of an open page. Raises as :meth:`RecordingsPage.listing`."""
+        rows, whole = await page.listing(enough)
+        return cls(rows, whole and not page.is_narrowed, page.is_narrowed)
 
 
 class WebWay:
@@ -162,14 +172,11 @@ class WebWay:
         if isinstance(found, NotListed):
             raise found
 
-        async def read(page: RecordingsPage) -> PageList:
-            return PageList(*await page.listing(enough))
-
         if found is None:
-            found = await self.on_page(klass, read)
+            found = await self.on_page(klass, lambda page: PageList.of(page, enough))
         if not found.whole:
             self._tab.forget()
-            found = await self.on_page(klass, read)
+            found = await self.on_page(klass, lambda page: PageList.of(page, enough))
         for row in found.rows:
             file = listed_file(row)
             self._rows[self.desk.identity(file.klass, file.month, file.name)] = klass, row.name
@@ -184,7 +191,7 @@ class WebWay:
             found = self._read_ahead.get(klass)
             if found is None:
                 try:
-                    found = PageList(*await (await self._second_page(klass)).listing())
+                    found = await PageList.of(await self._second_page(klass))
                 except NotListed as error:
                     found = error
                 except ScraperError:

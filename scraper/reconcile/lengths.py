@@ -15,7 +15,7 @@ _RIFF_HEADER, _BYTES_A_FRAME = 44, 2
 #: So much shorter than said is within what rounding, ringing and announcements explain: a part of it, and seconds.
 _SHARE_OF_SOUND, _SHARE_OF_TALK, _SECONDS = 0.9, 0.75, 3.0
 #: A recording is written so long after its call's talk time at the latest; ringing before it is not part of that time.
-_WRITTEN_AFTER = timedelta(minutes=10)
+WRITTEN_AFTER = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -40,13 +40,8 @@ class Account:
         self.ended = max((time for time in (self.ended, ended) if time is not None), default=None)
 
     def is_written_at(self, when: datetime) -> bool:
-        """:func:`is_written`, of this recording."""
-        return is_written(self.ended, when)
-
-
-def is_written(ended: datetime | None, when: datetime) -> bool:
-    """Whether the PBX had surely written a call's recordings at a moment (aware), by when the call had ended; None: nobody knows of it."""
-    return ended is None or when - ended > _WRITTEN_AFTER
+        """Whether the PBX had surely written all of it at this moment (aware); nobody knows of a call without a record."""
+        return self.ended is None or when - self.ended > WRITTEN_AFTER
 
 
 def too_short(account: Account, source_size: int, frames: int | None, seconds: float | None) -> str | None:

@@ -122,14 +122,19 @@ class Files:
             self.state.downloads.append(Download(kind, name, len(body), len(body)))
             return Response(body, media_type=media, headers={"content-disposition": attachment(name)})
         if moved := faults.get("archive_moved"):
-            there = f"/packed/{quote(name)}" if moved == "file" else "/cgi?action=removeFile&type=voice_recording&data=*"
-            return Response(ERROR_PAGE, 302, {"location": there}, "text/html")
+            there = {
+                "file": f"/packed/{quote(name)}",
+                "deletion": "/cgi?action=removeFile&type=voice_recording&data=*",
+                "page": "/login.php",
+            }
+            return Response(ERROR_PAGE, 302, {"location": there[moved]}, "text/html")
         return self._deliver(kind, name, path)
 
     async def moved(self, request: Request) -> Response:
         """A pack at the place that ``archive_moved`` sends the browser to."""
         name = request.path_params["name"]
-        return self._deliver("moved", name, self.packed[name])
+        path = self.packed.get(name)
+        return self._deliver("moved", name, path) if path else Response(ERROR_PAGE, 404, media_type="text/html")
 
     def _deliver(self, kind: str, name: str, path: Path) -> Response:
         faults, download = self.state.faults, Download(kind, name, path.stat().st_size)

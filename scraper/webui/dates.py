@@ -21,7 +21,12 @@ from scraper.webui.wire import Answer
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Page
 
-_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+#: The beginning of what a request asks for, be it in a form or in JSON: a day, or seconds since 1970.
+_BEGINNING = re.compile(
+    r"""(?:start|begin|from|since)\w*["\s]*[=:]["\s]*(?:(\d{4})[-/]?\d\d[-/]?\d\d(?!\d)|(\d{10})(?:\d{3})?(?!\d))""", re.IGNORECASE
+)
+#: A page that begins earlier lists all.
+_FIRST_YEAR, _FIRST_SECOND = 2002, 1_009_843_200
 _STEP_MS = 2_000
 #: Within this a calendar closes, or turns to a range's other input, by itself.
 _TURN_MS = 500
@@ -139,9 +144,10 @@ class Bounds:
         return all(day in said for day in self.days)
 
 
-def name_days(parameters: dict[str, str]) -> bool:
-    """Whether a request asks for certain days."""
-    return any(_DAY.search(value) for value in parameters.values())
+def have_beginning(parameters: dict[str, str]) -> bool:
+    """Whether a request asks for what is not older than some day."""
+    said = _BEGINNING.findall("\n".join(f"{key}={value}" for key, value in parameters.items()))
+    return any(int(year) >= _FIRST_YEAR if year else int(seconds) >= _FIRST_SECOND for year, seconds in said)
 
 
 async def has_range(page: Page, seconds: float = 0.0) -> bool:

@@ -38,7 +38,10 @@ _LOOK_SECONDS = 0.02
 #: Presses the button of a modal, once it is ready; each modal's once under a ``token``, and none of a modal that was there before.
 _PRESS_READY = dom.script("""
 const modal = el => el.closest('.ant-modal');
-const ready = find(want).filter(el => !off(el) && !('foreign' in modal(el).dataset) && modal(el).dataset.pressed !== want.token);
+const offered = find(want).filter(el => !off(el));
+for (const one of document.querySelectorAll('.ant-modal[data-foreign]'))  // it begins anew, and may be ours
+  if (!offered.some(el => modal(el) === one)) delete one.dataset.foreign;
+const ready = offered.filter(el => !('foreign' in modal(el).dataset) && modal(el).dataset.pressed !== want.token);
 const found = ready.filter(el => ready.filter(other => modal(other) === modal(el)).length === 1);
 if (!found.length) return false;
 modal(found[0]).dataset.pressed = want.token;
@@ -47,11 +50,11 @@ return true;
 """)
 #: True once no modal offers the button; one that an earlier download left open is closed by its cross.
 _NONE_OFFERED = dom.script("""
-const left = find(want).filter(el => !off(el));
+const left = find(want).filter(el => !off(el) && !('foreign' in el.closest('.ant-modal').dataset));
 for (const el of left) el.closest('.ant-modal').querySelector('.ant-modal-close')?.click();
 return left.length === 0;
 """)
-#: Marks the modals that offer the button and were never ours: another dialogue may have a *Download*, too.
+#: Marks the modals that offer the button and were never pressed here: another dialogue may have a *Download*, too.
 _MARK_FOREIGN = dom.script("""
 for (const el of find(want).filter(el => !off(el))) {
   const data = el.closest('.ant-modal').dataset;
@@ -262,7 +265,7 @@ def file_trouble(answer: Answer, actions: tuple[str, ...] = ("downloadFile",)) -
         return SessionEnded("The PBX ended the web session before the download.")
     if answer.action not in actions or answer.attachment:
         return None
-    if answer.redirects_to_file or (answer.http_status < 400 and not answer.kind.endswith(("html", "json"))):
+    if answer.leads_on or (answer.http_status < 400 and not answer.kind.endswith(("html", "json"))):
         return None
     if error := refusal(answer):
         return error

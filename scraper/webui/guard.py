@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 READING = ("get", "list", "check", "load", "reload", "pack", "download", "challenge", "login", "logout")
 #: What these verbs do to firmware is more than reading.
-_FIRMWARE = re.compile(r"(re)?load|pack|download")
+_FIRMWARE = re.compile(r"(load|reload|pack|download).*(firmware|upgrade)", re.IGNORECASE)
 DESTRUCTIVE = re.compile(r"delete|remove|reset|reboot", re.IGNORECASE)
 
 CAPTCHA_HOSTS = ("www.google.com", "www.gstatic.com", "www.recaptcha.net", "recaptcha.google.com")
@@ -117,9 +117,9 @@ class Judge:
     def _reads(self, action: str) -> bool:
         if _ACTION.fullmatch(action) is None or DESTRUCTIVE.search(action):
             return False
-        if _FIRMWARE.match(action) and re.search("firmware|upgrade", action, re.IGNORECASE):
-            return False
-        return action.startswith(READING) or action == "CreateCdrRecord" or action in self._extra
+        if action in self._extra:
+            return True
+        return (action.startswith(READING) or action == "CreateCdrRecord") and not _FIRMWARE.match(action)
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -124,7 +124,7 @@ class RecordingsPage:
 
     @property
     def first(self) -> Answer | None:
-        """The answer with which the list came up."""
+        """The answer with which the list came up, or was filtered anew."""
         return self._first
 
     @first.setter
@@ -138,10 +138,9 @@ class RecordingsPage:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether the list is one of days that the page chose by itself: it may come up with the last ones only."""
-        if self.first is None or not dates.name_days(self.first.parameters):
-            return False
-        return self._bounds is None or not self._bounds.are_in(self.first.parameters)
+        """Whether the list begins with a day that the page chose by itself: it may come up, or be drawn anew, with the last ones only."""
+        asked = self.pager.latest.parameters if self.pager.latest else {}
+        return dates.have_beginning(asked) and not (self._bounds and self._bounds.are_in(asked))
 
     @property
     def names_months(self) -> bool:
@@ -197,14 +196,8 @@ class RecordingsPage:
         """The list, from the page's own answers while paging at the largest page size, and whether it is as long as the PBX said at first.
 
         Ends when the pages end, repeat, or answer no more, or when ``enough`` says so: then it counts as whole. It doesn't where
-        recordings were deleted meanwhile. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`, and
-        :class:`PageNotAsExpected` where the page lists days of its own choice only.
+        recordings were deleted meanwhile. Raises :class:`SessionEnded`, :class:`~scraper.errors.BrowserFailed`.
         """
-        if self.is_narrowed:
-            raise PageNotAsExpected(
-                "The page lists only the days that it chose itself, and its date filter could not be set to all.",
-                remedy="If the web UI speaks another language, put the filter button's label into `web.labels.filter`.",
-            )
         with as_browser_failure():
             return await self._read_list(enough or (lambda rows, newest_first, total: False))
 

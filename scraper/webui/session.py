@@ -176,7 +176,7 @@ class SignIn:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
             if answer.status != 0 and answer.status not in LOCKED and await _shows_late_captcha(page):
-                attempt.unclear()  # without it even the right password is refused
+                attempt.unclear(answer.field("remain_num"))  # without it even the right password is refused
                 raise CaptchaRequired
             self._judge(answer, attempt)
             attempt.accepted()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,17 @@ if TYPE_CHECKING:
 
 _STEP_MS = 2_000
 
-#: What all scripts here begin with: the links and items that show, the titles of the sub menus that are closed and can be opened, how many
-#: show that they have no items, and how one is opened: those of a collapsed sidebar fly out where the pointer rests.
+#: What all scripts here begin with: the links and items that show, the titles of the sub menus that are closed and can be opened, and of
+#: those that show no items; how one is opened: those of a collapsed sidebar fly out where the pointer rests.
 _SHOWN = """
 const items = [...document.querySelectorAll('.ant-menu a[href], .ant-menu-item')].filter(visible);
 const entries = items.filter(el => !el.querySelector('a[href]'));
 const closed = [...document.querySelectorAll(
     '.ant-menu-submenu:not(.ant-menu-submenu-open, .ant-menu-submenu-disabled) > .ant-menu-submenu-title')].filter(visible);
 const shown = entries.map(el => [el.getAttribute('href') || '', name(el.textContent)]);
-const blank = [...document.querySelectorAll('.ant-menu-submenu-open ul, .ant-menu-submenu-popup ul')]
-  .filter(list => visible(list) && !list.querySelector('li')).length;
+const blank = [...document.querySelectorAll('.ant-menu-submenu-open > ul, .ant-menu-submenu-popup ul')]
+  .filter(list => visible(list) && !list.querySelector('li'))
+  .map(list => name(list.parentElement.querySelector('.ant-menu-submenu-title')?.textContent));
 const unfold = el => {
   el.dispatchEvent(new MouseEvent('mouseover', {bubbles: true}));
   el.click();
@@ -37,13 +39,13 @@ _STEP = script(
 const link = want.route && items.find(el => (el.getAttribute('href') || '').endsWith(want.route))
   || entries.find(el => want.labels.includes(name(el.textContent)))
   || items.find(el => want.labels.includes(name(el.textContent)));
-if (link) { link.click(); return 'opened'; }
+if (link) { link.click(); return {opened: true}; }
 const untried = closed.filter(el => el.getAttribute('data-tried') !== want.token);
 const first = untried.find(el => want.menus.includes(name(el.textContent))) || untried[0];
 if (!first) return false;
 first.setAttribute('data-tried', want.token);
 unfold(first);
-return 'unfolded';
+return {opened: false, shown, blank};
 """
 )
 #: Gives the entries that show, and opens the next closed sub menu.
@@ -58,8 +60,15 @@ return {shown, blank, next};
 )
 #: Clicks the sub menu that did not open once more.
 _AGAIN = script(_SHOWN + "closed.filter(el => name(el.textContent) === want.next).slice(0, 1).forEach(unfold);")
-#: True once the opened sub menu shows: its entries, or that it has none.
-_UNFOLDED = script(_SHOWN + "return blank > want.blank || JSON.stringify(shown) !== JSON.stringify(want.shown);")
+#: True once the opened sub menu shows: its entries, or that it has none. Those of one that closes for it may go earlier.
+_UNFOLDED = script(
+    _SHOWN
+    + """
+const count = (all, one) => all.map(String).filter(other => other === String(one)).length;
+const more = (now, before) => now.some(one => count(now, one) > count(before, one));
+return more(shown, want.shown) || more(blank, want.blank);
+"""
+)
 #: How long that may take.
 _UNFOLD_MS = 2_000
 _MOST_MENUS = 20
@@ -117,6 +126,9 @@ async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequen
             step = await page.wait_for_function(_STEP, arg=want, timeout=_STEP_MS, polling=250)
         except raised.PlaywrightTimeout:
             return False
-        if await step.json_value() == "opened":
+        done = await step.json_value()
+        if done["opened"]:
             return True
+        with suppress(raised.PlaywrightTimeout):
+            await page.wait_for_function(_UNFOLDED, arg=done, timeout=_UNFOLD_MS, polling=50)
     return False

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from scraper.webui import raised
 
@@ -28,16 +28,12 @@ TRANSIENT = frozenset({-7, -8, -9, -45, -46, -51, -57})
 PATIENCE_SECONDS = {-45: 15.0, -46: 15.0, -51: 15.0, -57: 60.0}
 
 
-#: A path that ends in a file's name, and not a page's.
-_FILE = re.compile(r"\.(?!html?$)[A-Za-z0-9]{1,5}$")
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of ``/cgi``: its action and parameters, the HTTP status, and, where it was JSON, its own status and response.
 
     ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it; ``length`` the bytes announced;
-    ``location`` where it sends the browser.
+    ``leads_on``: it sends the browser on, within the PBX; what comes from there is an answer to the same action.
     """
 
     action: str
@@ -49,13 +45,7 @@ class Answer:
     status: int | None
     response: Any
     top: dict[str, Any]
-    location: str = ""
-
-    @property
-    def redirects_to_file(self) -> bool:
-        """Whether it sends the browser on to what may be a file, as a name with an extension or ``/cgi`` may, whatever its own body."""
-        path = urlsplit(self.location).path
-        return 300 <= self.http_status < 400 and ("cgi" in path or _FILE.search(path) is not None)
+    leads_on: bool = False
 
     def field(self, name: str) -> int | None:
         """An integer field that firmware puts into ``response`` or at the top level (field guide 1, Lockout)."""
@@ -107,7 +97,9 @@ class Wire:
         return future
 
     def _on_response(self, response: Response) -> None:
-        parameters = parameters_of(response.request)
+        request: Request | None = response.request
+        while request and not (parameters := parameters_of(request)):
+            request = request.redirected_from
         if parameters.get("action"):
             task = asyncio.ensure_future(self._read(response, parameters))
             self._reading.add(task)
@@ -134,11 +126,19 @@ class Wire:
             status=_integer(top.get("status")),
             response=top.get("response"),
             top=top,
-            location=headers.get("location", ""),
+            leads_on=_leads_on(response),
         )
         self._recent.append(answer)
         for listener in tuple(self._listeners):
             listener(answer)
+
+
+def _leads_on(response: Response) -> bool:
+    """Whether it redirects to where an answer will be heard: a page or file of the PBX, or another action; nothing else is let through."""
+    if not 300 <= response.status < 400 or not (location := response.headers.get("location")):
+        return False
+    here, there = urlsplit(response.url), urlsplit(urljoin(response.url, location))
+    return here[:2] == there[:2] and ("cgi" not in there.path or "action=" in there.query)
 
 
 def _integer(value: Any) -> int | None:

@@ -121,7 +121,7 @@ def test_something_else_than_an_archive_comes_with_200(pbx, kind, beginning, med
     assert not tarfile.is_tarfile(io.BytesIO(reply.content))
 
 
-@pytest.mark.parametrize(("where", "path"), [("file", "/packed/allCdrRecordFiles.tgz"), ("deletion", "/cgi")])
+@pytest.mark.parametrize(("where", "path"), [("file", "/packed/allCdrRecordFiles.tgz"), ("deletion", "/cgi"), ("page", "/login.php")])
 def test_a_download_that_leads_elsewhere_is_a_page_with_302(pbx, where, path):
     pbx.state.faults.set("archive_moved", where)
     reply = pbx.archive()

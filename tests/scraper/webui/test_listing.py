@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+
+from scraper.models import Window
 
 pytestmark = pytest.mark.browser
 
@@ -60,3 +64,22 @@ def test_list_that_is_shorter_than_it_says_is_not_whole(visit, difference, is_wh
         assert ([row.name for row in rows], whole) == (at.names(), is_whole)
 
     visit(story, faults={"listing_total": str(difference)}, **ROWS)
+
+
+def test_list_of_a_page_that_is_drawn_anew_with_days_of_its_own_is_known_for_one(visit):
+    async def story(at):
+        page = await at.ui.recordings()
+        came_up = page.is_narrowed, page.total
+        assert await page.set_window(Window())
+        rows, whole = await page.listing()
+        asked = (page.is_narrowed, len(rows), whole)
+        anew = page.wire.next(lambda answer: answer.action == "listFile")
+        await page.page.evaluate("document.querySelector(\".ant-menu-item a[href='/cdr/recordingFile']\").click()")
+        await asyncio.wait_for(anew, 8)
+        page.pager.catch_up()
+        return came_up, asked, page.is_narrowed
+
+    (narrowed, some), asked, again = visit(story, recordings=20, date_filter=True, date_preset=True)
+    assert narrowed
+    assert 0 < some < 20
+    assert (asked, again) == ((False, 20, True), True)
