@@ -17,7 +17,7 @@ from scraper.catalog.schema import call_files, calls, recordings
 from scraper.catalog.tombstones import Forgotten, bury_call, forgotten_in, row_key
 from scraper.catalog.upserts import Upsert
 from scraper.cdr import Call, CallFile
-from scraper.models import UNDATED, RecordingClass, utc
+from scraper.models import UNDATED, Identity, RecordingClass, utc
 
 CallSource = Literal["api", "csv", "push"]
 
@@ -77,6 +77,10 @@ class NamedFile(NamedTuple):
     def ended(self) -> datetime | None:
         """When the call had ended (aware), as far as its start and its talk time tell: ringing before it is not part of that."""
         return self.start + timedelta(seconds=self.talk_seconds or 0) if self.start else None
+
+    def may_be(self, identity: Identity) -> bool:
+        """Whether this recording may be meant: where the PBX wrote no month, that of any month is."""
+        return (self.klass, self.name) == (identity.klass, identity.name) and self.month in (None, identity.month)
 
 
 @dataclass(frozen=True, slots=True)

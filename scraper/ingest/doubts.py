@@ -68,11 +68,8 @@ class Doubts:
 
         A call that seems to end much later is one of a PBX whose clock is ahead: that says nothing.
         """
-        for file in self._catalog.files_beside(identity.ucm, identity.name):
-            same = (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month)
-            if same and file.ended is not None and abs(utcnow() - file.ended) <= WRITTEN_AFTER:
-                return True
-        return False
+        beside, now = self._catalog.files_beside(identity.ucm, identity.name), utcnow()
+        return any(file.may_be(identity) and file.ended is not None and abs(now - file.ended) <= WRITTEN_AFTER for file in beside)
 
     def _exchange(self, better: Recording, worse: Recording | None, ours: set[str]) -> None:
         """Give ``better`` the plain place; ``ours``: hashes of what is held elsewhere too, and may be overwritten there."""

@@ -57,7 +57,7 @@ def beginning_only(catalog: Catalog, identity: Identity, source: Bytes, *, pushe
     account, beside = Account(), catalog.files_beside(identity.ucm, identity.name)
     parts = Counter((start, talked) for start, talked, _ in {(file.start, file.talk_seconds, file.name) for file in beside})
     for file in beside:
-        if (file.klass, file.name) == (identity.klass, identity.name) and file.month in (None, identity.month):
+        if file.may_be(identity):
             _learn(account, file, parts[file.start, file.talk_seconds])
     if not pushed and account.is_written_at(utcnow()):
         return None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -172,11 +173,12 @@ class WebWay:
         if isinstance(found, NotListed):
             raise found
 
+        read = partial(PageList.of, enough=enough)
         if found is None:
-            found = await self.on_page(klass, lambda page: PageList.of(page, enough))
+            found = await self.on_page(klass, read)
         if not found.whole:
             self._tab.forget()
-            found = await self.on_page(klass, lambda page: PageList.of(page, enough))
+            found = await self.on_page(klass, read)
         for row in found.rows:
             file = listed_file(row)
             self._rows[self.desk.identity(file.klass, file.month, file.name)] = klass, row.name

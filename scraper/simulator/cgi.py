@@ -161,9 +161,10 @@ async def _challenge(call: Call) -> Response:
 
 async def _login(call: Call) -> Response:
     state, attempt = call.state, _attempt(call)
-    if state.faults.get("captcha_late") and call.params.get("captcha") not in state.captcha_tokens:
+    unproved = call.params.get("captcha") not in state.captcha_tokens
+    if state.faults.get("captcha_late") and unproved:
         return JSONResponse(sign_in.judge(state, attempt, good=False))
-    if state.faults.get("captcha") and call.params.get("captcha") not in state.captcha_tokens:
+    if state.faults.get("captcha") and unproved:
         state.sign_ins.append(SignIn("web", False, attempt.address, CAPTCHA_WANTED, time.time()))
         return answer(CAPTCHA_WANTED, captcha=1)
     verdict = sign_in.judge(state, attempt, sign_in.token_fits(state, attempt, call.params.get("token", "")))

@@ -58,7 +58,7 @@ if (first) { first.setAttribute('data-tried', want.token); unfold(first); }
 return {shown, blank, next};
 """
 )
-#: Clicks the sub menu that did not open once more.
+#: Tries once more to open the sub menu that did not open.
 _AGAIN = script(_SHOWN + "closed.filter(el => name(el.textContent) === want.next).slice(0, 1).forEach(unfold);")
 #: True once the opened sub menu shows: its entries, or that it has none. Those of one that closes for it may go earlier.
 _UNFOLDED = script(

@@ -161,7 +161,7 @@ function panel(year, index, chosen, move, choose) {
 // entered. What begins after its end is swapped at once. A click, on the other input too, forgets what was entered, though it may still show.
 function rangePicker({ placeholders, values, onChange }) {
   let current = values;
-  let opened = null; // {popup, index, days, entered}
+  let opened = null; // {popup, index, days, entered, listening}
   const inputs = placeholders.map((placeholder, index) => h("input", {
     placeholder,
     value: shown(values[index]),
