@@ -11,10 +11,10 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from usage import Took, measured
 
 MEGABYTES = int(os.environ.get("UCM_BENCH_MB", "850"))
 ROUNDS = int(os.environ.get("UCM_BENCH_ROUNDS", "3"))
@@ -29,27 +29,6 @@ catalog: {{url: "sqlite:///{folder}/data/catalog.db"}}
 ucms:
   office: {{url: "https://pbx.example.com:8089", timezone: UTC, web: {{username: backup, password: unused}}}}
 """
-
-
-@dataclass(frozen=True)
-class Took:
-    """Seconds on the clock and on the processors, and the peak memory of any one process in MB."""
-
-    seconds: float
-    cpu: float
-    memory: float
-    out: str = ""
-
-
-def measured(command: list[str], **options: object) -> Took:
-    os.sync()  # what earlier rounds left to be written must not disturb this one
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return Took(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out)
 
 
 def untar(archive: Path, folder: Path) -> Took:

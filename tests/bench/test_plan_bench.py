@@ -5,20 +5,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 
 import pytest
+from usage import measured
 
 SIZES = (10_000, 100_000, 1_000_000)
 MAX_SECONDS, MAX_MEMORY_MB = 10, 600
 #: Ten times as many may take so much longer than ten times, for caches and the collector.
 MAX_GROWTH = 2.0
 
-#: Prints seconds for the plan (and for making the rows alone, which stands for reading the catalog), peak memory, and what was planned.
+#: Prints seconds for the plan (and for making the rows alone, which stands for reading the catalog), and what was planned.
 SCRIPT = """
-import json, resource, sys, time
+import json, sys, time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 from scraper.models import RecordingClass, Source
@@ -55,14 +55,13 @@ situation = Situation("office", ZoneInfo("America/Chicago"), datetime.now(UTC), 
 started = time.perf_counter()
 plan = make_plan(Inventories(calls(), Listing(listed()), held()), situation)
 seconds = time.perf_counter() - started
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 fetched = sum(line.count for line in render(plan))
-print(json.dumps([seconds, rows_alone, memory, plan.tally.archived, fetched, plan.tally.expected]))
+print(json.dumps([seconds, rows_alone, plan.tally.archived, fetched, plan.tally.expected]))
 """
 
 
 @dataclass(frozen=True)
-class Took:
+class Planned:
     """Seconds of the plan, among them those for making its rows; peak memory of the whole process in MB."""
 
     seconds: float
@@ -70,13 +69,12 @@ class Took:
     memory: float
 
 
-def planned(count: int, held_share: float, months: str) -> Took:
+def planned(count: int, held_share: float, months: str) -> Planned:
     command = [sys.executable, "-c", SCRIPT, str(count), str(held_share), months]
-    seconds, rows, memory, archived, fetched, expected = json.loads(
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    )
+    whole = measured(command)
+    seconds, rows, archived, fetched, expected = json.loads(whole.out)
     assert (archived, fetched, expected) == (int(count * held_share), count - int(count * held_share), count)
-    return Took(seconds, rows, memory)
+    return Planned(seconds, rows, whole.memory)
 
 
 @pytest.mark.bench

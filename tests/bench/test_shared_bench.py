@@ -17,7 +17,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from postgres_server import PostgresServer
-from test_ingest_bench import Took, as_installed, measured
+from test_ingest_bench import as_installed
+from usage import Took, measured
 
 RECORDINGS = int(os.environ.get("BENCH_RECORDINGS", "100000"))
 MAX_MEMORY_MB = 300
