@@ -47,11 +47,24 @@ def installed_browser() -> None:
         ensure_browser()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Look for a browser before any fixture of the test's own: one of these may hold Playwright open, and its loops share no thread."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Look for a browser before any fixture of the test's own: one of these may hold Playwright open, and its loops share no thread.
+
+    What may take longest begins first, so that the last test of a worker is a short one.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("browser"):
             item.fixturenames.insert(0, "installed_browser")
+    items[:] = _longest_first(items, float(config.getini("timeout")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _longest_first(items: list[pytest.Item], usual: float, workers: int) -> list[pytest.Item]:
+    """In each of the parts, as many as workers, that xdist deals out, those come first that may take longer than the usual seconds."""
+    longer = [item for item in items if (mark := item.get_closest_marker("timeout")) and mark.args[0] > usual]
+    long = [item for item in longer if not item.get_closest_marker("bench")]
+    rest = [item for item in items if item not in long]
+    size = -(-len(rest) // workers)
+    return [item for part in range(workers) for item in (*long[part::workers], *rest[part * size : (part + 1) * size])]
 
 
 @pytest.fixture(scope="session")

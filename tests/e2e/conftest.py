@@ -158,18 +158,14 @@ def samples_sha256(path: Path) -> str:
         return hashlib.sha256(audio.readframes(audio.getnframes())).hexdigest()
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
-    """Makes an office whose simulated UCM is as told; deleting anything on it fails the test.
-
-    ``page_seconds``: how long a page may take to show what it should, where a test waits for what doesn't come.
-    """
+@contextmanager
+def _offices(folder: Path) -> Iterator[Callable[..., Office]]:
     made: list[Office] = []
 
     def make(page_seconds: int = 8, **ucm: Any) -> Office:
         simulator = Simulator(**{"recordings": 12, "pack_seconds": 0.2, "seconds": (0.5, 2.0), **ucm})
         simulator.__enter__()
-        made.append(Office(tmp_path / f"office{len(made)}", simulator, page_seconds))
+        made.append(Office(folder / f"office{len(made)}", simulator, page_seconds))
         made[-1].folder.mkdir()
         made[-1].configure()
         return made[-1]
@@ -178,6 +174,36 @@ def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
     for one in made:
         one.ucm.__exit__(None, None, None)
     assert [one.ucm.state.deletes for one in made] == [[] for _ in made]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    """Makes an office whose simulated UCM is as told; deleting anything on it fails the test.
+
+    ``page_seconds``: how long a page may take to show what it should, where a test waits for what doesn't come.
+    """
+    with _offices(tmp_path) as make:
+        yield make
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An office after its first job; what that ended in, printed and logged."""
+
+    office: Office
+    code: int
+    report: dict[str, Any]
+    log: str
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """For tests that only look: one job as a command that logs all it can, on 24 recordings of up to 20 seconds."""
+    with _offices(tmp_path_factory.mktemp("ran")) as make:
+        place = make(recordings=24, seconds=(2.0, 20.0))
+        code, report, log = place.finish(place.command("-v", "-v", "run", "--ucm", "office", "--json"))
+        assert report is not None, log
+        yield Ran(place, code, report, log)
 
 
 @pytest.fixture

@@ -7,19 +7,17 @@ import stat
 
 import pytest
 
-from scraper.models import Status
+from scraper.simulator import WEB_PASSWORD
 from scraper.webui.guard import READING
 
 pytestmark = pytest.mark.browser
 
 
-def test_first_run_archives_every_recording_sample_for_sample(office):
-    place = office(recordings=24, seconds=(2.0, 20.0))
-    report = place.run()
-    assert (report.status, report.exit_code, report.error) == (Status.COMPLETE, 0, None)
-    counts = report.as_json()["recordings"]
-    assert counts == {"expected": 24, "archived": 24, "gone": 0, "new": 24, "already": 0, "quarantined": 0}
-    assert place.all_is_exact()
+def test_first_run_archives_every_recording_sample_for_sample(ran):
+    assert (ran.code, ran.report["status"], ran.report["error"]) == (0, "complete", None)
+    counts = {"expected": 24, "archived": 24, "gone": 0, "new": 24, "already": 0, "quarantined": 0}
+    assert ran.report["recordings"] == counts
+    assert ran.office.all_is_exact()
 
 
 def test_second_run_stores_nothing_new_and_signs_in_no_second_time(office):
@@ -207,39 +205,32 @@ def test_nothing_but_reading_reaches_the_pbx(office):
     assert all(name.startswith((*READING, "CreateCdrRecord")) for name in names)
 
 
-def test_files_are_readable_by_their_owner_only(office):
-    place = office()
-    place.run()
-    files = [path for path in (place.folder / "data").rglob("*") if path.is_file()]
-    assert files
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    folders = [path for path in (place.folder / "data").rglob("*") if path.is_dir()]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
-    assert stat.S_IMODE((place.store / "..").stat().st_mode) == 0o700
+def test_files_are_readable_by_their_owner_only(ran):
+    data = ran.office.folder / "data"
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [data, *data.rglob("*")]}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
 
 
-def test_command_prints_the_documented_report_and_nothing_else(office):
-    place = office()
-    code, report, log = place.finish(place.command("run", "--ucm", "office", "--json"))
-    assert code == 0
-    assert list(report) == [
+def test_command_prints_the_documented_report_and_nothing_else(ran):
+    assert list(ran.report) == [
         "schema", "run_id", "ucm", "trigger", "window", "started_at", "finished_at", "status", "exit_code",
         "recordings", "sources", "bytes", "seconds", "gaps", "notes", "error",
     ]  # fmt: skip
-    assert report["sources"] == {"bulk": 12, "batch": 0, "recapi": 0, "row": 0, "ingest": 0}
-    assert "Signed in" in log
+    assert ran.report["sources"] == {"bulk": 24, "batch": 0, "recapi": 0, "row": 0, "ingest": 0}
+    assert "Signed in" in ran.log
 
 
 @pytest.mark.fault(
     "config", "a job logs all that it can", "no password, cookie or number in the log, no password in the catalog", promise="secret"
 )
-def test_log_and_catalog_hold_no_secret_and_the_log_no_phone_number(office):
-    place = office()
-    _, _, log = place.finish(place.command("-v", "-v", "run", "--json"))
-    assert "simulated-web-password" not in log
-    assert not any(cookie in log for cookie in place.ucm.state.sessions)
-    assert "5555550" not in log
-    assert b"simulated-web-password" not in (place.folder / "data" / "catalog.db").read_bytes()
-    kept = place.folder / "data" / "sessions" / "office.json"
-    assert "simulated-web-password" not in kept.read_text()
-    assert json.loads(kept.read_text())["state"]["cookies"]
+def test_log_and_catalog_hold_no_secret_and_the_log_no_phone_number(ran):
+    sessions = ran.office.ucm.state.sessions
+    assert sessions and not any(cookie in ran.log for cookie in sessions)
+    assert WEB_PASSWORD not in ran.log
+    assert "5555550" not in ran.log
+    data = ran.office.folder / "data"
+    assert WEB_PASSWORD.encode() not in (data / "catalog.db").read_bytes()
+    kept = (data / "sessions" / "office.json").read_text()
+    assert WEB_PASSWORD not in kept
+    assert json.loads(kept)["state"]["cookies"]
