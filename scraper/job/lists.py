@@ -249,5 +249,8 @@ def _as_json(census: Census) -> dict[str, Any]:
 def _why(found: PageList) -> str:
     """Why a list is not whole."""
     if found.narrowed:
-        return "Its page chose itself from which day on it lists, and its date filter could not be set to all."
+        return (
+            "Its page chose itself from which day on it lists, and its date filter could not be set to all. "
+            "If the web UI speaks another language, put the filter button's label into `web.labels.filter`."
+        )
     return "It is not as long as it says."
