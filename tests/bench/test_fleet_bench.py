@@ -145,6 +145,7 @@ def test_four_workers_do_more_than_three_times_the_work_of_one_and_survive_a_dea
     assert four.rate / one.rate >= LEAST_GAIN
 
 
+@pytest.mark.long
 def test_a_small_fleet_survives_the_death_of_a_worker(tmp_path: Path) -> None:
     with a_fleet(tmp_path, 4, 0.2, lease=4) as fleet:
         workers = [fleet.worker(2), fleet.worker(2)]

@@ -73,5 +73,6 @@ def test_flac_and_opus_beside_wav(tmp_path: Path) -> None:
     compare(tmp_path, MEGABYTES)
 
 
+@pytest.mark.long
 def test_a_hundredth_of_it(tmp_path: Path) -> None:
     compare(tmp_path, 2)

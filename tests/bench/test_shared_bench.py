@@ -82,5 +82,6 @@ def test_shared_storage_beside_the_local_default(tmp_path: Path, bucket: dict[st
     assert max(took.memory for took in found.values()) < MAX_MEMORY_MB
 
 
+@pytest.mark.long
 def test_a_hundred_recordings_arrive_in_shared_storage(tmp_path: Path, bucket: dict[str, Any]) -> None:
     assert all(took.memory < MAX_MEMORY_MB for took in both(tmp_path, bucket, 100).values())

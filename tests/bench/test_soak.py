@@ -272,6 +272,7 @@ def year_over_the_api(folder, monkeypatch, runs):
         assert codes[-1] == (0, HELD + following, HELD + following)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_half_hours_over_the_api_miss_nothing(tmp_path, monkeypatch):
     year_over_the_api(tmp_path, monkeypatch, int(os.environ.get("UCM_SOAK_DAYS_RUNS", "24")))
@@ -354,6 +355,7 @@ def runs_in_browsers(folder, runs, settled):
     return told[settled - 1]["uss"], told[-1]["uss"]
 
 
+@pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_four_runs_in_a_browser_leave_nothing_behind(tmp_path):

@@ -59,7 +59,10 @@ def whole_archives(place):
 
 
 @pytest.mark.fault("process", "SIGKILL in the middle of a backfill", "it goes on where it was; no slice is done twice", promise="loss")
-@pytest.mark.parametrize(("pbx", "archives"), PBXES.values(), ids=PBXES.keys())
+@pytest.mark.parametrize(
+    ("pbx", "archives"),
+    [pytest.param(*PBXES[name], id=name, marks=[pytest.mark.long] if name == "filter-that-no-pack-follows" else []) for name in PBXES],
+)
 def test_five_weeks_killed_midway_are_fetched_exactly_and_no_slice_twice(office, pbx, archives):
     place = office(recordings=70, months=3, seconds=(0.1, 0.3), pack_seconds=0.05, **pbx)
     process = backfill(place)

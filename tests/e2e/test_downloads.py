@@ -29,7 +29,15 @@ def check_ledger(place, report):
     simulated="archive_instead={instead}",
 )
 @pytest.mark.parametrize(
-    ("instead", "modal"), [("html", True), ("html", False), ("json", False), ("empty", True), ("zip", False), ("garbage", True)]
+    ("instead", "modal"),
+    [
+        ("html", True),
+        pytest.param("html", False, marks=pytest.mark.long),
+        ("json", False),
+        ("empty", True),
+        ("zip", False),
+        ("garbage", True),
+    ],
 )
 def test_something_else_than_an_archive_ends_in_7(office, instead, modal):
     place = office(modal=modal, faults={"archive_instead": instead})
@@ -59,7 +67,7 @@ def test_gateway_that_never_waits_for_an_archive_holds_up_one_job_only(office):
     exit_code=0,
     simulated="archive_moved=file",
 )
-@pytest.mark.parametrize("modal", [True, False])
+@pytest.mark.parametrize("modal", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_archive_that_lies_elsewhere_on_the_pbx_comes_from_there(office, modal):
     place = office(modal=modal, faults={"archive_moved": "file"})
     assert place.run().exit_code == 0

@@ -181,7 +181,7 @@ def test_api_alone_that_sends_nonsense_archives_nothing_of_it_and_says_why(branc
     promise="success",
     simulated="single_instead={instead}",
 )
-@pytest.mark.parametrize("instead", ["html*2", "json*1", "empty*1"])
+@pytest.mark.parametrize("instead", ["html*2", "empty*1", pytest.param("json*1", marks=pytest.mark.long)])
 def test_row_that_yields_something_else_at_first_comes_in_this_run_or_the_next(office, instead):
     place = office(recordings=12, today=None, faults={"missing_from_archive": "0.17", "single_instead": instead})
     report = place.run()

@@ -154,7 +154,7 @@ def test_captcha_of_pictures_is_solved_from_a_phone_and_the_next_runs_need_nobod
 
 
 @pytest.mark.fault("sign-in", "the CAPTCHA shows a slider", "a person drags it on the admin page", simulated="captcha, captcha_slider")
-@pytest.mark.parametrize("device", ["phone", "desk"])
+@pytest.mark.parametrize("device", ["phone", pytest.param("desk", marks=pytest.mark.long)])
 def test_slider_is_dragged(office, serving, device):
     place = office(recordings=1, faults={"captcha": "", "captcha_slider": ""})
     with serving(place) as address, a_person(address, place, **(PHONE if device == "phone" else DESKTOP)) as person:

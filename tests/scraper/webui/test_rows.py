@@ -117,7 +117,7 @@ def test_batch_of_an_ended_session_says_so(visit):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [NEW, OLD, {"overlay": True}])
+@pytest.mark.parametrize("build", [NEW, OLD, pytest.param({"overlay": True}, marks=pytest.mark.long)])
 def test_rows_come_one_by_one_sample_for_sample(visit, build):
     async def story(at):
         rows, clock = Rows(await at.ui.recordings(), Pause(0.0)), Clock()
