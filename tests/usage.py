@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -38,6 +39,11 @@ def measured(command: list[str], **options: Any) -> Took:
         code, seconds, cpu, memory = json.loads(answer.read())
     assert code == 0, command
     return Took(seconds, cpu, memory, out)
+
+
+def as_installed(bytecode: Path) -> dict[str, str]:
+    """The environment in which our modules are compiled once, as pip compiles them, whatever the machine's environment says."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def _start() -> None:

@@ -147,7 +147,7 @@ def test_four_workers_do_more_than_three_times_the_work_of_one_and_survive_a_dea
 
 @pytest.mark.long
 def test_a_small_fleet_survives_the_death_of_a_worker(tmp_path: Path) -> None:
-    with a_fleet(tmp_path, 4, 0.2, lease=4) as fleet:
+    with a_fleet(tmp_path, 6, 0.2, lease=4) as fleet:
         workers = [fleet.worker(2), fleet.worker(2)]
         ids = ask(fleet, list(fleet.ucms))
         wait_for(fleet, ids, 0.2)

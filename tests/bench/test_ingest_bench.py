@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from usage import Took, measured
+from usage import Took, as_installed, measured
 
 MEGABYTES = int(os.environ.get("UCM_BENCH_MB", "850"))
 ROUNDS = int(os.environ.get("UCM_BENCH_ROUNDS", "3"))
@@ -57,11 +57,6 @@ def ingest(archive: Path, folder: Path) -> Took:
     counts = json.loads(took.out)["recordings"]
     assert counts["new"] == counts["archived"] > 100
     return took
-
-
-def as_installed(bytecode: Path) -> dict[str, str]:
-    """The environment in which our modules are compiled once, as pip compiles them, whatever the machine's environment says."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def ffmpeg_each(folder: Path) -> float:

@@ -274,8 +274,8 @@ def year_over_the_api(folder, monkeypatch, runs):
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_half_hours_over_the_api_miss_nothing(tmp_path, monkeypatch):
-    year_over_the_api(tmp_path, monkeypatch, int(os.environ.get("UCM_SOAK_DAYS_RUNS", "24")))
+def test_days_of_half_hours_over_the_api_miss_nothing(tmp_path, monkeypatch):
+    year_over_the_api(tmp_path, monkeypatch, int(os.environ.get("UCM_SOAK_DAYS_RUNS", "48")))
 
 
 @pytest.mark.bench
@@ -358,8 +358,8 @@ def runs_in_browsers(folder, runs, settled):
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.timeout(600)
-def test_four_runs_in_a_browser_leave_nothing_behind(tmp_path):
-    settled, last = runs_in_browsers(tmp_path, 4, 2)
+def test_seven_runs_in_a_browser_leave_nothing_behind(tmp_path):
+    settled, last = runs_in_browsers(tmp_path, 7, 4)
     assert last < 1.1 * settled  # too few runs to tell more
 
 

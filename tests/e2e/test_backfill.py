@@ -17,11 +17,13 @@ pytestmark = pytest.mark.browser
 #: Five weeks, from a Wednesday to a Wednesday, in the middle of what the simulated UCM holds.
 SINCE, UNTIL = date(2026, 1, 7), date(2026, 2, 11)
 #: Each with whether the second go takes whole archives, and how many are asked for in all: one of them dies with the first go.
-PBXES = {
-    "filter": ({"date_filter": True, "pack_follows_filter": True}, (True, 3)),
-    "filter-that-no-pack-follows": ({"date_filter": True, "labels": "old", "modal": False}, (False, 2)),
-    "no-filter": ({}, (False, 0)),
-}
+PBXES = [
+    pytest.param({"date_filter": True, "pack_follows_filter": True}, (True, 3), id="filter"),
+    pytest.param(
+        {"date_filter": True, "labels": "old", "modal": False}, (False, 2), id="filter-that-no-pack-follows", marks=pytest.mark.long
+    ),
+    pytest.param({}, (False, 0), id="no-filter"),
+]
 
 
 def inside(place, since=SINCE, until=UNTIL):
@@ -59,10 +61,7 @@ def whole_archives(place):
 
 
 @pytest.mark.fault("process", "SIGKILL in the middle of a backfill", "it goes on where it was; no slice is done twice", promise="loss")
-@pytest.mark.parametrize(
-    ("pbx", "archives"),
-    [pytest.param(*PBXES[name], id=name, marks=[pytest.mark.long] if name == "filter-that-no-pack-follows" else []) for name in PBXES],
-)
+@pytest.mark.parametrize(("pbx", "archives"), PBXES)
 def test_five_weeks_killed_midway_are_fetched_exactly_and_no_slice_twice(office, pbx, archives):
     place = office(recordings=70, months=3, seconds=(0.1, 0.3), pack_seconds=0.05, **pbx)
     process = backfill(place)

@@ -213,6 +213,7 @@ def test_files_are_readable_by_their_owner_only(ran):
 
 
 def test_command_prints_the_documented_report_and_nothing_else(ran):
+    assert ran.code == 0
     assert list(ran.report) == [
         "schema", "run_id", "ucm", "trigger", "window", "started_at", "finished_at", "status", "exit_code",
         "recordings", "sources", "bytes", "seconds", "gaps", "notes", "error",

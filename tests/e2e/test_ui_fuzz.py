@@ -9,7 +9,7 @@ from scraper.webui.guard import Guard
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-SESSIONS = 4
+SESSIONS = 5
 
 
 @pytest.mark.fault(
