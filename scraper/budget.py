@@ -30,6 +30,8 @@ WINDOW = timedelta(hours=24)  # after how long a PBX forgets a failure is not kn
 #: A PBX's ban lasts 5 minutes by default; the unit of its ``remain_time`` is not known, so that it is never taken to be shorter.
 SHORTEST_BAN = timedelta(minutes=5)
 LONGEST_BAN = timedelta(hours=24)
+#: scrypt's cost: whoever has a catalog and guesses at the password in it pays 16 MB and 50 ms a guess.
+GUESS_COST = 2**14
 #: The PBX says so many attempts are left: then none is risked.
 FEWEST_REMAINING = 1
 #: With fewer failures left until the PBX's ban a person tries again only after saying that they know.
@@ -152,7 +154,7 @@ class SignInBudget:
     def _fingerprint(self, username: str, password: str) -> str:
         """Tells a changed password from an unchanged one without keeping it: scrypt with a salt of this catalog's own."""
         salt = self._catalog.get_meta(_SALT_KEY) or self._catalog.set_meta_once(_SALT_KEY, secrets.token_hex(16))
-        return hashlib.scrypt(f"{username}\0{password}".encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=16).hex()
+        return hashlib.scrypt(f"{username}\0{password}".encode(), salt=bytes.fromhex(salt), n=GUESS_COST, r=8, p=1, dklen=16).hex()
 
 
 def known_budget(catalog: Catalog, url: str, clock: Callable[[], datetime]) -> SignInBudget:

@@ -81,7 +81,7 @@ def create_app(service: Service) -> FastAPI:
     for topic in TOPICS:
         for router in (getattr(topic, "router", None), getattr(topic, "api", None)):
             if router is not None:
-                app.include_router(router)
+                app.router.routes.extend(router.routes)  # as they are: an included router's are worked out again, at the first request
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.state.page_paths = frozenset(path for topic in TOPICS for path in getattr(topic, "NAVIGATION", ()))
     app.add_middleware(Fence, listener=service.settings.admin)

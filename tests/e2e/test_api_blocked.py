@@ -29,12 +29,11 @@ def browsers():
 @pytest.mark.parametrize(
     ("pbx", "reason", "menu"),
     [
-        ({"api_new": False}, "api-off", "API Configuration"),
-        ({"api_new": False, "api_off": "close"}, "api-off", "API Configuration"),
-        ({"faults": {"recapi_forbidden": ""}}, "no-permission", "recapi"),
-        ({"faults": {"api_denied": ""}}, "no-permission", "Permitted IP"),
+        pytest.param({"api_new": False}, "api-off", "API Configuration", id="off"),
+        pytest.param({"api_new": False, "api_off": "close"}, "api-off", "API Configuration", id="off-closing", marks=pytest.mark.long),
+        pytest.param({"faults": {"recapi_forbidden": ""}}, "no-permission", "recapi", id="recapi-forbidden"),
+        pytest.param({"faults": {"api_denied": ""}}, "no-permission", "Permitted IP", id="address-denied"),
     ],
-    ids=["off", "off-closing", "recapi-forbidden", "address-denied"],
 )
 def test_ordinary_ones_come_through_the_web_ui_and_the_rest_is_named(branch, pbx, reason, menu):
     """The web UI has no page of queue recordings; call records tell of them where the API gives these."""
@@ -59,7 +58,13 @@ def test_ordinary_ones_come_through_the_web_ui_and_the_rest_is_named(branch, pbx
     exit_code=0,
     simulated="recapi_forbidden",
 )
-@pytest.mark.parametrize("pbx", [{"api_new": False}, {"faults": {"recapi_forbidden": ""}}], ids=["off", "recapi-forbidden"])
+@pytest.mark.parametrize(
+    "pbx",
+    [
+        pytest.param({"api_new": False}, id="off", marks=pytest.mark.long),
+        pytest.param({"faults": {"recapi_forbidden": ""}}, id="recapi-forbidden"),
+    ],
+)
 def test_all_come_where_the_web_ui_has_a_page_for_each_class(branch, pbx):
     place = branch(recordings=12, queue_recordings=4, meetme_recordings=2, **pbx)
     place.ucm.state.faults.set("missing_from_archive", "0.33")
@@ -189,7 +194,7 @@ def test_silent_calls_whose_ids_come_again_bring_no_wrong_gap_and_no_false_compl
 
 
 @pytest.mark.fault("sign-in", "the web UI is shut ({shut}), the API is open", "everything comes over the API", exit_code=0)
-@pytest.mark.parametrize("shut", ["captcha", "password", "labels", "otp"])
+@pytest.mark.parametrize("shut", ["captcha", pytest.param("password", marks=pytest.mark.long), "labels", "otp"])
 def test_everything_comes_over_the_api_where_the_web_ui_is_shut(branch, shut):
     faults = {"captcha": {"captcha": ""}, "labels": {"language": "zh"}, "otp": {"login_extra": "otp"}}
     place = branch(recordings=14, queue_recordings=2, faults=faults.get(shut, {}), page_seconds=4)

@@ -22,7 +22,7 @@ PBXES = [
     pytest.param(
         {"date_filter": True, "labels": "old", "modal": False}, (False, 2), id="filter-that-no-pack-follows", marks=pytest.mark.long
     ),
-    pytest.param({}, (False, 0), id="no-filter"),
+    pytest.param({}, (False, 0), id="no-filter", marks=pytest.mark.long),
 ]
 
 

@@ -33,9 +33,9 @@ def check_ledger(place, report):
     [
         ("html", True),
         pytest.param("html", False, marks=pytest.mark.long),
-        ("json", False),
+        pytest.param("json", False, marks=pytest.mark.long),
         ("empty", True),
-        ("zip", False),
+        pytest.param("zip", False, marks=pytest.mark.long),
         ("garbage", True),
     ],
 )

@@ -53,6 +53,12 @@ def wav(seed: int = 0, seconds: float = 0.5) -> bytes:
     return head + body
 
 
+@pytest.fixture(autouse=True)
+def cheap_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign-in takes 50 ms only to keep its password from being guessed: here nobody guesses."""
+    monkeypatch.setattr("scraper.budget.GUESS_COST", 2)
+
+
 def name(number: int) -> str:
     """The name of an ordinary recording of February 2026."""
     return f"auto-{1770000000 + 60 * number}-1000-5555550100.wav"

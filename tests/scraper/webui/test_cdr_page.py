@@ -14,7 +14,7 @@ from scraper.webui.recordings_page import Labels
 
 BUILDS = [
     {},
-    {"labels": "old", "modal": False, "faults": {"delete_moved": ""}},
+    pytest.param({"labels": "old", "modal": False, "faults": {"delete_moved": ""}}, marks=pytest.mark.long),
     {"overlay": True, "sidebar": "none", "page_seconds": 3.0, "date_inputs": "range"},
 ]
 WINDOW = Window(date(2026, 2, 3), date(2026, 2, 17))
@@ -92,7 +92,7 @@ def test_translated_page_needs_its_labels(visit):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [{}, {"labels": "old"}])
+@pytest.mark.parametrize("build", [{}, pytest.param({"labels": "old"}, marks=pytest.mark.long)])
 def test_recordings_page_lists_its_window_where_it_has_a_date_filter(visit, build):
     async def story(at):
         page = await at.ui.recordings()

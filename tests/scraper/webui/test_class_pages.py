@@ -25,7 +25,9 @@ def members(data: bytes) -> set[str]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [{"sidebar": "collapsed"}, {"labels": "old", "modal": False, "overlay": True}])
+@pytest.mark.parametrize(
+    "build", [{"sidebar": "collapsed"}, pytest.param({"labels": "old", "modal": False, "overlay": True}, marks=pytest.mark.long)]
+)
 def test_class_page_lists_and_gives_all_some_and_one(visit, build):
     async def story(at):
         page = await at.ui.recordings()
@@ -55,7 +57,7 @@ def test_web_ui_without_sidebar_has_no_class_pages_to_find(visit):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("language", "all_button"), [("de", "Alle herunterladen"), ("zh", "下载所有")])
+@pytest.mark.parametrize(("language", "all_button"), [pytest.param("de", "Alle herunterladen", marks=pytest.mark.long), ("zh", "下载所有")])
 def test_translated_entries_are_known(visit, language, all_button):
     async def story(at):
         found = (await open_class(await at.ui.recordings(), RecordingClass.MEETME)).page

@@ -52,7 +52,9 @@ def test_larger_page_that_is_answered_late_is_taken_all_the_same(visit, monkeypa
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [NEW, OLD, {"overlay": True, "faults": {"delete_moved": ""}, "pack_mode": "poll"}])
+@pytest.mark.parametrize(
+    "build", [pytest.param(NEW, marks=pytest.mark.long), OLD, {"overlay": True, "faults": {"delete_moved": ""}, "pack_mode": "poll"}]
+)
 def test_batch_holds_exactly_the_ticked_rows_of_one_page(visit, build):
     async def story(at):
         wanted = set(at.names()[1:8:3])
@@ -63,7 +65,7 @@ def test_batch_holds_exactly_the_ticked_rows_of_one_page(visit, build):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("build", [NEW, OLD])
+@pytest.mark.parametrize("build", [NEW, pytest.param(OLD, marks=pytest.mark.long)])
 def test_batches_where_ticks_do_not_survive_paging_go_page_by_page(visit, build):
     async def story(at):
         names = at.names()

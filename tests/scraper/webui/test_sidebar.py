@@ -28,7 +28,7 @@ NAMES = ("Calls", "Empty 1", "Empty 2", "System", "Value")
 TITLES = "".join(f'<li class="ant-menu-submenu" id="{name}"><div class="ant-menu-submenu-title">{name}</div></li>' for name in NAMES)
 
 
-@pytest.mark.parametrize("event", ["click", "mouseover"])
+@pytest.mark.parametrize("event", ["click", pytest.param("mouseover", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "opening",
     ["show(li)", "all.forEach(hide); show(li)", "all.forEach(hide); setTimeout(() => show(li), 150)"],
