@@ -137,7 +137,7 @@ async def retry_many(request: Request, again: Again) -> TaskView:
 
 @api.post("/{id}/retry", response_model=TaskView, status_code=202)
 async def retry_one(request: Request, id: RowId) -> TaskView:
-    """Try to fetch one recording again; 409 where its gap is closed as archived or withdrawn."""
+    """Try to fetch one recording again; 409 where its gap is closed, unless as gone."""
     return view_of(await _retry_one(request, id))
 
 

@@ -19,7 +19,7 @@ _HEADER, _SAMPLE = 44, 2
 _STATES = (
     (schema.recordings.c.state, ("storing", "archived")),
     (schema.runs.c.status, ("running", *(status.value for status in Status))),
-    (schema.gaps.c.closed_as, ("archived", "gone", "withdrawn")),
+    (schema.gaps.c.closed_as, ("archived", "confirmed", "gone", "withdrawn")),
     (schema.sign_ins.c.outcome, ("pending", "ok", "refused", "locked", "unclear", "person")),
     (schema.calls.c.source, ("api", "csv", "push")),
     (schema.backfills.c.state, ("active", "paused", "cancelled", "done")),

@@ -15,7 +15,8 @@ from scraper.catalog.schema import OPEN_GAP, gaps
 from scraper.clock import utcnow
 from scraper.models import GONE_CONFIRMED_AFTER, Gap, GapReason, Identity, utc
 
-ClosedAs = Literal["archived", "gone", "withdrawn"]
+#: ``confirmed``: what was held in doubt is all there is.
+ClosedAs = Literal["archived", "confirmed", "gone", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,16 +120,13 @@ class Holdings(Database):
             return {month for query in (*queries, named) for month in connection.scalars(query) if month}
 
     def was_confirmed(self, identity: Identity) -> bool:
-        """Whether the same sound came again after it had been found too short: it is as long as it is."""
+        """Whether the first version that is held came again after it had been doubted: it is as long as it is."""
         theirs = dict(zip(_KEY, _values(identity), strict=True))
         mine = and_(*(gaps.c[name] == value for name, value in theirs.items()), _same_identity(), recordings.c.suffix == "")
-        found = gaps.c.reason.in_((GapReason.TOO_SHORT.value, GapReason.CORRUPT.value))
-        closed = and_(found, gaps.c.closed_as == "archived", gaps.c.closed_at > recordings.c.stored_at)
+        confirmed = and_(gaps.c.closed_as == "confirmed", gaps.c.closed_at >= recordings.c.stored_at)
+        query = select(gaps.c.id).select_from(gaps.join(recordings, _same_identity())).where(mine, confirmed).limit(1)
         with self.reading() as connection:
-            return (
-                connection.scalar(select(gaps.c.id).select_from(gaps.join(recordings, _same_identity())).where(mine, closed).limit(1))
-                is not None
-            )
+            return connection.scalar(query) is not None
 
     def _stored(self, condition: ColumnElement[bool]) -> Iterator[Stored]:
         query = select(recordings).where(condition, recordings.c.state == "archived", recordings.c.suffix == "")

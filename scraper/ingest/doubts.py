@@ -53,12 +53,12 @@ class Doubts:
         if came is first:
             if short and (first.source is source or self._may_grow(identity)):  # the same way says the same again; so may all, for now
                 return None
-            self._catalog.close_gap(identity, "archived")
+            self._catalog.close_gap(identity, "confirmed")
             return f"{identity.path}: another way brought the same copy; it holds no more sound." if short else None
         if short and any(_seconds(came) <= _seconds(version) for version in versions if version is not came):
             other_way = first is not None and first.source is not source and _seconds(came) == _seconds(first)
             if other_way and not self._may_grow(identity):
-                self._catalog.close_gap(identity, "archived")  # other bytes, but no more sound
+                self._catalog.close_gap(identity, "confirmed")  # other bytes, but no more sound
             return None
         self._exchange(came, first, {version.sha256 for version in versions})
         return f"{identity.path}: a better copy came; the other one is kept beside it."

@@ -41,7 +41,7 @@ gaps = Table(
     Column("attempts", Integer, nullable=False),
     Column("gone_at", String),  # when the PBX first said so for this very file
     Column("closed_at", String),
-    Column("closed_as", String),  # 'archived' | 'gone' | 'withdrawn'
+    Column("closed_as", String),  # 'archived' | 'confirmed' | 'gone' | 'withdrawn'
     Column("quarantine_path", String),
     Column("source_sha256", String),
 )

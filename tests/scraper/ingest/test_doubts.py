@@ -171,6 +171,17 @@ def test_the_same_bytes_close_a_gap_for_being_too_short_only_if_they_came_anothe
     assert any("no more sound" in note for note in outcome.notes)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_copy_is_confirmed_by_what_came_another_way_and_not_by_its_own_coming_in_the_same_second(shop: Any, make: Any, seed: int) -> None:
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        doubt(shop, GapReason.CORRUPT)  # nothing is held yet
+        shop.ingest(archive(make, 1))
+        assert (shop.catalog.open_gaps(make.UCM), shop.catalog.was_confirmed(shop.identity("a.wav"))) == ([], False)
+        doubt(shop, GapReason.TOO_SHORT)
+        fetched(shop, make.wav(seed))
+        assert (shop.catalog.open_gaps(make.UCM), shop.catalog.was_confirmed(shop.identity("a.wav"))) == ([], True)
+
+
 @pytest.mark.fault(
     "audio",
     "every way brings the same beginning of a recording that the PBX is still writing",
