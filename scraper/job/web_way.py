@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from scraper.cdr import CallTable
-from scraper.errors import ConfigError, NotAnArchive, NotListed, SafetyStop, ScraperError, SessionEnded
+from scraper.errors import ConfigError, DownloadFailed, NotAnArchive, NotListed, SafetyStop, ScraperError, SessionEnded
 from scraper.job.desk import Desk
 from scraper.job.web_access import prove_access
 from scraper.job.web_tab import Tab
@@ -156,11 +156,11 @@ class WebWay:
             try:
                 with as_browser_failure():
                     return await work(await self._tab.page(klass))
-            except (SessionEnded, NotAnArchive):
+            except (SessionEnded, NotAnArchive) as error:
                 self._tab.forget()
                 await ui.recordings()
-                if ui.sign_ins == sign_ins:  # the session lives: it was not that
-                    raise
+                if ui.sign_ins == sign_ins:  # the session lives: it was not that, and other requests may do
+                    raise DownloadFailed(error.message) if isinstance(error, SessionEnded) else error from None
             except ScraperError as error:
                 self._tab.forget()
                 if isinstance(error, SafetyStop):
