@@ -93,9 +93,14 @@ def time_in_name(name: str, zone: ZoneInfo) -> datetime | None:
             return datetime.strptime("".join(stamp.groups()), "%Y%m%d%H%M%S").replace(tzinfo=zone)
         except ValueError:
             return None
-    if epoch := _EPOCH.search(name):
-        return datetime.fromtimestamp(int(epoch[1]), UTC).astimezone(zone)
-    return None
+    epoch = epoch_in_name(name)
+    return epoch.astimezone(zone) if epoch else None
+
+
+def epoch_in_name(name: str) -> datetime | None:
+    """The moment (UTC) that a file name carries as an epoch, whatever the PBX's zone; None if it carries none (field guide 3)."""
+    epoch = None if _STAMP.search(name) else _EPOCH.search(name)
+    return datetime.fromtimestamp(int(epoch[1]), UTC) if epoch else None
 
 
 def month_in_name(name: str, zone: ZoneInfo) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from scraper.catalog import Catalog
 
 _GOES_ON = (BackfillState.ACTIVE, BackfillState.PAUSED)
+#: So long after its last minute a day's calls have surely ended and been recorded.
+_RECORDED_AFTER = timedelta(hours=2)
 
 
 class Backfills:
@@ -134,5 +136,7 @@ class Backfills:
 
 
 def _was_over(one: BackfillSlice, zone: ZoneInfo) -> bool:
-    """Whether a slice's last day was over, at the PBX, when its job ended."""
-    return one.ended_at is not None and datetime.fromisoformat(one.ended_at).astimezone(zone).date() >= one.until
+    """Whether a slice's last day was over, at the PBX, when its job began: a call's record comes when the call has ended."""
+    if one.ended_at is None or one.started_at is None:
+        return False
+    return (datetime.fromisoformat(one.started_at) - _RECORDED_AFTER).astimezone(zone).date() >= one.until

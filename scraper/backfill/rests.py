@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from scraper.catalog import BackfillSlice, Direction, SliceState
 
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-#: Hours that are quiet for ever are looked at again after so long.
+#: Hours that are quiet for ever are looked at again after so long; a rest that is longer was noted by a clock that was ahead.
 _LONGEST_REST = timedelta(days=8)
 
 
@@ -61,7 +61,7 @@ def next_slice(slices: Iterable[BackfillSlice], order: Direction, now: datetime)
     left = [one for one in slices if one.state in (SliceState.RUNNING, SliceState.WAITING)]
     left.sort(key=lambda one: one.since, reverse=order is Direction.NEWEST_FIRST)
     left.sort(key=lambda one: one.state is not SliceState.RUNNING)
-    due = [one for one in left if _time(one.retry_at, now) <= now]
+    due = [one for one in left if not now < _time(one.retry_at, now) <= now + _LONGEST_REST]
     if due or not left:
         return due[0] if due else None
     first = min(left, key=lambda one: _time(one.retry_at, now))

@@ -59,7 +59,7 @@ def _end(report: Report, reports: Sequence[Report]) -> None:
 def _known(catalog: Catalog, ucm: Ucm, found: Backfill) -> tuple[int, int, list[Gap]]:
     """(archived, gone, open gaps) of the window."""
     inventories = Inventories(
-        calls=map(CalledFile._make, catalog.call_files(found.ucm)),
+        calls=(CalledFile(*file[:7]) for file in catalog.call_files(found.ucm)),
         listing=Listing((ListedFile(*row[:5]) for row in catalog.listing(found.ucm)), frozenset()),
         held=map(HeldFile._make, catalog.holdings(found.ucm)),
         gaps=(KnownGap(*gap) for gap in catalog.remembered_gaps(found.ucm)),

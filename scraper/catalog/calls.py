@@ -17,7 +17,7 @@ from scraper.catalog.schema import call_files, calls, recordings
 from scraper.catalog.tombstones import Forgotten, bury_call, forgotten_in, row_key
 from scraper.catalog.upserts import Upsert
 from scraper.cdr import Call, CallFile
-from scraper.models import UNDATED, Identity, RecordingClass, utc
+from scraper.models import UNDATED, Identity, RecordingClass, epoch_in_name, utc
 
 CallSource = Literal["api", "csv", "push"]
 
@@ -62,7 +62,7 @@ class StoredCall:
 class NamedFile(NamedTuple):
     """A recording that a call names: ``month`` None where the PBX wrote none; ``seconds`` and ``size`` (bytes) as the PBX said them.
 
-    ``start`` is the call's, aware; ``talk_seconds`` the call's if it was answered.
+    ``start`` and ``end`` are the call's, aware; ``talk_seconds`` the call's if it was answered.
     """
 
     klass: RecordingClass
@@ -72,11 +72,17 @@ class NamedFile(NamedTuple):
     size: int | None
     start: datetime | None
     talk_seconds: int | None
+    end: datetime | None = None
 
     @property
     def ended(self) -> datetime | None:
-        """When the call had ended (aware), as far as its start and its talk time tell: ringing before it is not part of that."""
-        return self.start + timedelta(seconds=self.talk_seconds or 0) if self.start else None
+        """When the call had ended (aware): the latest of what its record tells, and of what its start by the epoch in the name does.
+
+        A record is in the PBX's zone, which the configuration may have wrong; who rang or waited before the talk is told by its end only.
+        """
+        talked = timedelta(seconds=self.talk_seconds or 0)
+        starts = (self.start, epoch_in_name(self.name))
+        return max((when for when in (*(start + talked for start in starts if start), self.end) if when), default=None)
 
     def may_be(self, identity: Identity) -> bool:
         """Whether this recording may be meant: where the PBX wrote no month, that of any month is."""
@@ -345,10 +351,10 @@ def _write_files(connection: Connection, files: list[tuple[int, CallFile]]) -> N
 def _named_files(connection: Connection, condition: ColumnElement[bool]) -> Iterator[NamedFile]:
     columns = (call_files.c["class"], call_files.c.month, call_files.c.name, call_files.c.seconds, call_files.c.size)
     talk = case((_ANSWERED, calls.c.talk_seconds))
-    query = select(*columns, calls.c.start_utc, talk).join_from(call_files, calls).where(condition)
-    for klass, month, name, seconds, size, start, talked in connection.execution_options(yield_per=_PAGE).execute(query):
-        when = datetime.fromisoformat(start) if start else None
-        yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, when, talked)
+    query = select(*columns, calls.c.start_utc, talk, calls.c.end_utc).join_from(call_files, calls).where(condition)
+    for klass, month, name, seconds, size, start, talked, end in connection.execution_options(yield_per=_PAGE).execute(query):
+        since, until = (datetime.fromisoformat(text) if text else None for text in (start, end))
+        yield NamedFile(_CLASSES[klass], month or None, name, seconds, size, since, talked, until)
 
 
 def _files_of(connection: Connection, ids: list[int]) -> dict[int, list[CallFile]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from scraper.catalog.database import Database
 from scraper.catalog.recordings import identity_of
@@ -49,7 +49,9 @@ class RememberedGap(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A recording as its sound was stored, and when (aware): ``source_size`` in bytes as the PBX sent it, ``seconds`` of sound if known."""
+    """A recording as its sound was stored, and when it last came (aware): ``source_size`` in bytes as the PBX sent it, ``seconds`` of sound
+    if known.
+    """
 
     identity: Identity
     source: Source
@@ -96,12 +98,24 @@ class Holdings(Database):
             return identity_of(row) if row else None
 
     def stored_since(self, ucm: str, when: datetime) -> Iterator[Stored]:
-        """The first versions of what was stored from ``when`` (aware) on."""
-        return self._stored(and_(recordings.c.ucm == ucm, recordings.c.stored_at >= (utc(when) or "")))
+        """The first versions of what was stored, or came once more in doubt, from ``when`` (aware) on."""
+        since = utc(when) or ""
+        closed = and_(gaps.c.ucm == ucm, gaps.c.closed_as == "archived", gaps.c.closed_at >= since)
+        key = tuple(gaps.c[name] for name in _KEY)
+        with self.reading() as connection:
+            rows = connection.execute(select(*key, func.max(gaps.c.closed_at).label("at")).where(closed).group_by(*key)).mappings()
+            came_again = {identity_of(row): datetime.fromisoformat(row["at"]) for row in rows}
+            for one in _stored(connection, and_(recordings.c.ucm == ucm, recordings.c.stored_at >= since)):
+                yield one._replace(at=max(one.at, came_again.pop(one.identity, one.at)))
+            for identity, at in came_again.items():
+                mine = and_(*(recordings.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)))
+                yield from (one._replace(at=at) for one in _stored(connection, mine))
 
     def new_in_run(self, run_id: str) -> Iterator[Stored]:
         """What a run brought and nothing stands against."""
-        return self._stored(and_(recordings.c.run_id == run_id, ~exists().where(_same_identity(), gaps.c.closed_at.is_(None))))
+        brought = and_(recordings.c.run_id == run_id, ~exists().where(_same_identity(), gaps.c.closed_at.is_(None)))
+        with self.reading() as connection:
+            yield from _stored(connection, brought)
 
     def gap_of(self, identity: Identity) -> Gap | None:
         """The open gap of a recording."""
@@ -120,21 +134,18 @@ class Holdings(Database):
             return {month for query in (*queries, named) for month in connection.scalars(query) if month}
 
     def was_confirmed(self, identity: Identity) -> bool:
-        """Whether the first version that is held came again after it had been doubted: it is as long as it is."""
-        theirs = dict(zip(_KEY, _values(identity), strict=True))
-        mine = and_(*(gaps.c[name] == value for name, value in theirs.items()), _same_identity(), recordings.c.suffix == "")
-        confirmed = and_(gaps.c.closed_as == "confirmed", gaps.c.closed_at >= recordings.c.stored_at)
-        query = select(gaps.c.id).select_from(gaps.join(recordings, _same_identity())).where(mine, confirmed).limit(1)
+        """Whether the first version that is held came another way, too, after it had been found too short: it is as long as it is."""
+        mine = and_(*(gaps.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)))
         with self.reading() as connection:
-            return connection.scalar(query) is not None
+            return connection.scalar(select(gaps.c.id).where(mine, gaps.c.closed_as == "confirmed").limit(1)) is not None
 
-    def _stored(self, condition: ColumnElement[bool]) -> Iterator[Stored]:
-        query = select(recordings).where(condition, recordings.c.state == "archived", recordings.c.suffix == "")
-        with self.reading() as connection:
-            for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
-                seconds = row["frames"] / row["sample_rate"] if row["frames"] is not None and row["sample_rate"] else None
-                at = datetime.fromisoformat(row["stored_at"])
-                yield Stored(identity_of(row), _SOURCES[row["source"]], row["source_size"], row["frames"], seconds, at)
+
+def _stored(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Stored]:
+    query = select(recordings).where(condition, recordings.c.state == "archived", recordings.c.suffix == "")
+    for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
+        seconds = row["frames"] / row["sample_rate"] if row["frames"] is not None and row["sample_rate"] else None
+        at = datetime.fromisoformat(row["stored_at"])
+        yield Stored(identity_of(row), _SOURCES[row["source"]], row["source_size"], row["frames"], seconds, at)
 
 
 def _same_identity() -> ColumnElement[bool]:

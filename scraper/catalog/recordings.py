@@ -140,6 +140,7 @@ class Recordings(Database):
         """
         when = now()
         with self.transaction(of=ucm) as connection:
+            connection.execute(_LAPSE, {"of_ucm": ucm})
             connection.execute(_CLOSE_GAPS, {"of_ucm": ucm, "at": when})
             queue_announced(connection, ucm, when)
             tell_announced(connection, ucm, when)
@@ -230,12 +231,13 @@ _LAST_NUMBERS = select(select(func.max(tombstones.c.recording_id)).scalar_subque
 _ANNOUNCED = and_(recordings.c.ucm == bindparam("of_ucm"), recordings.c.state == "storing")
 _ANNOUNCED_FIRST = and_(_ANNOUNCED, recordings.c.suffix == "")
 _PROMOTE = recordings.update().where(_ANNOUNCED).values(state="archived", stored_at=bindparam("at"))
-_CLOSE_GAPS = (
-    gaps.update()
-    .where(gaps.c.ucm == bindparam("of_ucm"), gaps.c.closed_at.is_(None))
-    .where(select(recordings.c.id).where(_ANNOUNCED_FIRST, *(recordings.c[name] == gaps.c[name] for name in _KEY)).correlate(gaps).exists())
-    .values(closed_at=bindparam("at"), closed_as="archived")
+_OF_ANNOUNCED = and_(
+    gaps.c.ucm == bindparam("of_ucm"),
+    select(recordings.c.id).where(_ANNOUNCED_FIRST, *(recordings.c[name] == gaps.c[name] for name in _KEY)).correlate(gaps).exists(),
 )
+_CLOSE_GAPS = gaps.update().where(_OF_ANNOUNCED, gaps.c.closed_at.is_(None)).values(closed_at=bindparam("at"), closed_as="archived")
+#: What was confirmed is another version's.
+_LAPSE = gaps.update().where(_OF_ANNOUNCED, gaps.c.closed_as == "confirmed").values(closed_as="archived")
 
 
 def recording_of(row: RowMapping) -> Recording:

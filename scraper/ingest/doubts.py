@@ -53,7 +53,7 @@ class Doubts:
         if came is first:
             if short and (first.source is source or self._may_grow(identity)):  # the same way says the same again; so may all, for now
                 return None
-            self._catalog.close_gap(identity, "confirmed")
+            self._catalog.close_gap(identity, "confirmed" if short else "archived")
             return f"{identity.path}: another way brought the same copy; it holds no more sound." if short else None
         if short and any(_seconds(came) <= _seconds(version) for version in versions if version is not came):
             other_way = first is not None and first.source is not source and _seconds(came) == _seconds(first)

@@ -51,6 +51,8 @@ _ASKING_TELLS, _ASKING_MISLEADS = "asking-tells", "asking-misleads"
 _LIKELY = 3
 #: What is not told of a call this long after its end will not be told any more.
 _SETTLED_AFTER = timedelta(hours=2)
+#: A PBX's zone may not be the configured one: what was longer ago than this was over in any.
+_ANY_ZONE = timedelta(hours=28)
 
 
 class ApiWay:
@@ -72,6 +74,11 @@ class ApiWay:
         if self._client is not None:
             with suppress(Stopped):
                 self._client.close()
+
+    def time_there(self) -> datetime | None:
+        """What the PBX's clock shows now (aware), as its answers say; None where they don't. Raises what opening the API raises."""
+        ahead = self._open().family.transport.clock_ahead
+        return utcnow() + timedelta(seconds=ahead) if ahead is not None else None
 
     def read_calls(self, since: datetime | None, until: datetime | None) -> bool:
         """Take the call records of a window (PBX local, naive) into the catalog; whether they can say what should exist.
@@ -255,7 +262,10 @@ class ApiWay:
 def _is_over(call: StoredCall) -> bool:
     """Whether the PBX has had time to write the call's recordings down."""
     ended = call.end_utc or call.start_utc
-    return ended is None or utcnow() - datetime.fromisoformat(ended) > _SETTLED_AFTER
+    if ended is None:
+        return True
+    ago, known_for = (utcnow() - datetime.fromisoformat(when) for when in (ended, call.first_seen))
+    return ago > _SETTLED_AFTER and (ago > _ANY_ZONE or known_for > _SETTLED_AFTER)
 
 
 def _is_near(file: CallFile, call: StoredCall, zone: ZoneInfo) -> bool:

@@ -18,16 +18,23 @@ from scraper.reconcile.lengths import Account, too_short
 
 #: The record of a call may come hours after its recording.
 _LOOK_BACK = timedelta(days=2)
+#: However long no job came to comparing them, no more is looked at.
+_LONGEST = timedelta(days=30)
 _REMEDY = "The copy that is held is kept; the next run looks for a better one."
 
 
-def doubt_short_ones(desk: Desk, since: datetime, has_other_way: Callable[[Identity, Source], bool]) -> set[Identity]:
-    """Record a gap for each recording stored since two days before ``since`` (aware) that is too short; those recorded now.
+def doubt_short_ones(
+    desk: Desk, began: datetime, compared: datetime | None, has_other_way: Callable[[Identity, Source], bool]
+) -> set[Identity]:
+    """Record a gap for each recording stored lately that is too short; those recorded now.
 
+    Lately: since two days before the last job began whose call records could be ``compared`` (None: nobody knows), or this one, which
+    ``began`` (aware); a month at most.
     One that came twice the same is left in peace, and so is one that no way but its own can ever bring; unless it came before its call had
     ended: then the same way may bring the rest.
     """
-    stored = {one.identity: one for one in desk.catalog.stored_since(desk.order.ucm, since - _LOOK_BACK)}
+    since = max(min(began, compared or began - _LONGEST), began - _LONGEST) - _LOOK_BACK
+    stored = {one.identity: one for one in desk.catalog.stored_since(desk.order.ucm, since)}
     if not stored:
         return set()
     accounts = _accounts(desk, stored.keys())

@@ -66,7 +66,7 @@ class Lists:
     def are_due(self) -> bool:
         """Whether they should be read although the call records could."""
         read_at = self._remembered.time("lists-read")
-        return self._how.whole or read_at is None or self._how.at - read_at >= _DUE_AFTER
+        return self._how.whole or read_at is None or not timedelta() <= self._how.at - read_at < _DUE_AFTER  # or a clock was ahead then
 
     @property
     def pages(self) -> list[RecordingClass]:

@@ -12,6 +12,8 @@ from scraper.cdr.clock import read_time
 
 #: Whether the Recordings page has a date filter that works, and whether its *Download All* packs only what the filter shows.
 HAS_FILTER, PACK_FOLLOWS_FILTER = "has-date-filter", "pack-follows-filter"
+#: When the last job began that could compare what was stored with what the call records say of it.
+LENGTHS_COMPARED = "lengths-compared"
 #: What began so long before the last look may still be new: a CDR appears when its call ends, and a PBX's clock may be a day off.
 OVERLAP = timedelta(days=2)
 #: For how long it is believed that a PBX can't do something: its firmware may be renewed, or the one time have been an accident.
@@ -56,15 +58,16 @@ class Remembered:
         text = self.get(key)
         return datetime.fromisoformat(text) if text else None
 
-    def news_since(self, key: str, newest: str | None) -> datetime | None:
+    def news_since(self, key: str, newest: str | None, there: datetime | None = None) -> datetime | None:
         """From which call start (PBX local, naive) something can be new to who last looked at the remembered time; None: everything is.
 
-        ``newest``: the start of the newest call known by then, PBX local text. It counts as well, for the PBX's clock may be far behind.
+        ``newest``: the start of the newest call known by then, PBX local text. It counts as well, for the PBX's clock may be far behind; so
+        does the time that it is ``there`` (aware), for it may have been set back since.
         """
         looked_at, seen = self.time(key), read_time(newest or "")
         if looked_at is None:
             return None
-        times = [looked_at, *([seen] if seen else [])]
+        times = [looked_at, *([seen] if seen else []), *([there] if there else [])]
         return min(self.local(when) if when.tzinfo else when for when in times) - OVERLAP
 
     def local(self, when: datetime) -> datetime:

@@ -17,6 +17,7 @@ from scraper.job.api_way import ApiWay
 from scraper.job.desk import Desk, View
 from scraper.job.fetching import Fetching
 from scraper.job.lengths import doubt_short_ones
+from scraper.job.remembered import LENGTHS_COMPARED
 from scraper.job.survey import Asked, Survey
 from scraper.job.web_way import WebWay
 from scraper.models import UNDATED, Identity, RecordingClass, Trigger, Window, class_of, is_month, month_in_name
@@ -74,7 +75,8 @@ class _Story:
             self._desk.catalog.close_gap(identity, "withdrawn")
         await self._fetching.carry_out(plan, self._survey.lists.rows)
         self._desk.known = self._survey.knows(plan)  # only now: a job that ends before has not counted what it did not reach
-        if short := await in_thread(doubt_short_ones, self._desk, self._began, self._fetching.has_other_way):
+        compared = self._survey.remembered.time(LENGTHS_COMPARED)
+        if short := await in_thread(doubt_short_ones, self._desk, self._began, compared, self._fetching.has_other_way):
             logger.bind(action="too-short").info("{} recordings are shorter than the PBX says; looking for better copies", len(short))
             again = await self._make_plan()
             await self._fetching.climb(one for fetch in again.fetches for one in fetch.wanted if one.identity in short)
@@ -98,7 +100,8 @@ class _Story:
         known = {identity for identity in wanted if identity.month in desk.catalog.months_of(identity.ucm, identity.klass, identity.name)}
         missing = [identity for identity in wanted if not self._is_held(identity)]
         gaps = await self._fetching.what_stays_missing(
-            Wanted(identity, frozenset(ways) - {Way.BULK}, 0, None, listed=True) for identity in missing
+            Wanted(identity, frozenset(ways) - {Way.BULK}, 0, None, listed=True, short=desk.catalog.is_archived(identity))
+            for identity in missing
         )
         if desk.order.trigger is Trigger.PUSH:
             known = set()  # too soon to call it a gap: the PBX may not have written it yet

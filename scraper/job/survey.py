@@ -17,7 +17,7 @@ from scraper.job.api_way import ApiWay
 from scraper.job.desk import Desk
 from scraper.job.fetching import FINAL
 from scraper.job.lists import Lists, Reading
-from scraper.job.remembered import Remembered
+from scraper.job.remembered import LENGTHS_COMPARED, Remembered
 from scraper.job.web_way import WebWay
 from scraper.models import RecordingClass, Window
 from scraper.reconcile import CalledFile, Costs, HeldFile, Inventories, KnownGap, ListedFile, Listing, Plan, Situation, Ways, make_plan
@@ -79,6 +79,8 @@ class Survey:
             self.lists.remember()
         if self.calls_current and self.lists.read:
             self.remembered.set("calls-name-all", plan.tally.unexpected == 0)
+        if self.calls_current or self._table_read or not self._desk.catalog.call_counts(self._desk.order.ucm).calls:
+            self.remembered.set(LENGTHS_COMPARED, self._began.isoformat())
 
     async def read_ahead(self) -> None:
         """What :meth:`ask_api` and :meth:`read_lists` are to read, read while an archive arrives: the web UI's part in a second tab.
@@ -110,7 +112,8 @@ class Survey:
     async def _read_calls(self) -> None:
         self._desk.order.progress.phase("reading call records")
         try:
-            self.calls_current = await in_thread(self._api.read_calls, *self._calls_since_until("api"))
+            there = await in_thread(self._api.time_there)
+            self.calls_current = await in_thread(self._api.read_calls, *self._calls_since_until("api", there))
         except StorageError:
             raise
         except ScraperError as error:
@@ -147,7 +150,7 @@ class Survey:
         names_recordings = self.calls_current or catalog.call_counts(ucm).files > 0
         lists_something = bool(self._directories) or next(self.lists.rows(), None) is not None or bool(self.lists.read)
         inventories = Inventories(
-            calls=map(CalledFile._make, catalog.call_files(ucm)) if names_recordings else None,
+            calls=(CalledFile(*file[:7]) for file in catalog.call_files(ucm)) if names_recordings else None,
             listing=Listing(self._rows(), frozenset(self.lists.read)) if lists_something else None,
             held=map(HeldFile._make, catalog.holdings(ucm)),
             gaps=(KnownGap(*gap) for gap in catalog.remembered_gaps(ucm)),
@@ -161,12 +164,16 @@ class Survey:
         forgotten = self._desk.forgotten
         yield from (row for row in self._directories if not (forgotten and forgotten.has(row_key(row.month, row.name))))
 
-    def _calls_since_until(self, source: CallSource) -> tuple[datetime | None, datetime | None]:
-        """From and to which call start (PBX local, naive) the call records of one source are asked for: the other may have told less."""
+    def _calls_since_until(self, source: CallSource, there: datetime | None = None) -> tuple[datetime | None, datetime | None]:
+        """From and to which call start (PBX local, naive) the call records of one source are asked for: the other may have told less.
+
+        ``there``: the time on the PBX now (aware), if known.
+        """
         window = self._asked.window
         if window != Window() or self._asked.everything:
             return _midnight(window.since), _midnight(window.until)
-        return self.remembered.news_since(f"calls-read-{source}", self._desk.catalog.newest_start(self._desk.order.ucm, source)), None
+        newest = self._desk.catalog.newest_start(self._desk.order.ucm, source)
+        return self.remembered.news_since(f"calls-read-{source}", newest, there), None
 
     async def _try_table_of_calls(self) -> None:
         """The CDR page's CSV tells of calls what the list does not: who talked, and how long. Nothing depends on it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from scraper.catalog import Catalog
+from scraper.catalog import Catalog, Hold
 from scraper.catalog.tombstones import Key, row_key
 from scraper.clock import utcnow
 from scraper.errors import SafetyStop
@@ -28,7 +28,7 @@ from scraper.store import open_store
 #: Fewer than these never stop for safety: a share of a few says little.
 _FEW = 50
 #: What goes in one step, between two looks at whether to stop.
-_STEP = 5000
+_STEP = 1000
 
 
 @dataclass(slots=True)
@@ -112,11 +112,15 @@ def let_go(place: Place, erasing: Erasing, found: Due, stop: threading.Event, at
     """
     gone, calls = Chosen(), set(found.chosen.calls)
     oldest_first = sorted(found.chosen.spans.items(), key=lambda item: (item[1].since if item[1] else date.max, item[0]))[:at_most]
-    waiting = iter(oldest_first)
+    waiting, holds, protection = iter(oldest_first), list[Hold](), Protection()
     while (step := dict(islice(waiting, _STEP))) and not stop.is_set():
+        if (now_held := place.catalog.holds([place.ucm])) != holds:  # somebody may add one meanwhile
+            holds, protection = now_held, Protection.of(place, now_held)
+        for key in protection.held(Chosen(step))[0]:
+            del step[key]
         part = Chosen(step)
         add_calls(place, part)
-        part.calls &= found.chosen.calls
+        part.calls = part.calls & found.chosen.calls - protection.held(part)[1]
         _erase(erasing, part, found)
         gone.spans |= part.spans
         gone.calls |= part.calls

@@ -30,4 +30,4 @@ def is_due(gap: KnownGap, *, listed: bool, now: datetime) -> bool:
     """Whether a recording may be asked for now; one that only the list lacked is due as soon as it is listed."""
     if gap.reason is GapReason.NOT_LISTED and listed:
         return True
-    return now >= next_due(gap)
+    return now >= next_due(gap) or gap.last_seen > now  # a clock was ahead then, and its times may be far off

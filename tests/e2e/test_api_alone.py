@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import struct
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from scraper.api import transport
+from scraper.catalog import Catalog
 from scraper.models import RecordingClass
+from scraper.proof.verify import note_lost, verify
 from scraper.simulator import cdrapi, recapi
+from scraper.store import open_store
 
 
 @pytest.fixture
@@ -93,12 +99,14 @@ def halve_the_newest(place, monkeypatch):
 @pytest.mark.fault(
     "audio",
     "a scheduled job fetches a recording over the API while the PBX is still writing it",
-    "it is a gap, and the next job fetches it whole",
+    "it is a gap, and the next job fetches it whole; also where the configured time zone is not the PBX's",
     exit_code=3,
     promise="loss",
 )
-def test_recording_that_is_still_written_is_left_for_the_next_job(alone, monkeypatch):
+@pytest.mark.parametrize("zone", ["America/Chicago", "UTC"])
+def test_recording_that_is_still_written_is_left_for_the_next_job(alone, monkeypatch, zone):
     place = alone(api_new=True, seconds=(10.0, 12.0))
+    place.configure(timezone=zone)
     place.ucm.state.add(1)
     written = halve_the_newest(place, monkeypatch)
     report = place.run()
@@ -138,3 +146,46 @@ def test_ordinary_recordings_in_the_queues_directory_are_archived_once(alone, mo
     report = place.run()
     assert (report.exit_code, report.recordings.expected, report.recordings.archived) == (0, 8, 8)
     assert place.all_is_exact()
+
+
+@pytest.mark.fault(
+    "store",
+    "a file is lost, and one more try to fetch it fails ({how})",
+    "it stays a gap: a failed try does not settle what is wrong with the copy",
+    exit_code=3,
+    promise="success",
+)
+@pytest.mark.parametrize("how", ["gone", "unreachable"])
+def test_a_lost_file_stays_a_gap_after_somebody_tried_again_in_vain(alone, how):
+    place = alone(api_new=True)
+    assert place.run().exit_code == 0
+    sorted(place.store.rglob("*.wav"))[0].unlink()
+    with Catalog.open(place.order().settings.catalog.url) as catalog:
+        store = open_store(place.order().settings.store, catalog)
+        note_lost(catalog, store, "office", verify(catalog, store, "office"))
+        (lost,) = (gap.gap.identity.path for gap in catalog.open_gaps("office"))
+    place.ucm.state.remove(lost)
+    if how == "unreachable":
+        place.configure(url="https://127.0.0.1:9", api={"username": "cdrapi", "password": "nobody answers"})
+    place.fetch(lost)
+    place.changes = {}
+    place.with_api().configure(web=None)
+    report = place.run()
+    assert (report.exit_code, [gap.identity.path for gap in report.gaps]) == (3, [lost])
+
+
+@pytest.mark.fault(
+    "api",
+    "the PBX's clock is set back by days, and calls go on",
+    "they are asked for by the time that the PBX's answers tell",
+    exit_code=0,
+    promise="success",
+)
+def test_calls_of_a_clock_that_was_set_back_are_asked_for(alone, monkeypatch):
+    place = alone(api_new=True)
+    assert place.run().exit_code == 0
+    there = place.ucm.state.now() - timedelta(days=10)
+    monkeypatch.setattr(transport, "parsedate_to_datetime", lambda _: there.replace(tzinfo=ZoneInfo("America/Chicago")))
+    place.ucm.state.add(2, start=there)
+    report = place.run()
+    assert (report.exit_code, report.recordings.expected, report.recordings.new) == (0, 8, 2)

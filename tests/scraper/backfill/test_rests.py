@@ -98,5 +98,10 @@ def test_what_is_to_be_tried_later_waits_without_holding_up_the_others():
     assert rest.until == at("2026-03-01 12:30", UTC_ZONE)
 
 
+def test_a_rest_that_was_noted_by_a_clock_that_was_ahead_is_over():
+    found = next_slice([a_slice(1, retry_at="2027-03-01T12:00:00Z")], Direction.NEWEST_FIRST, NOW)
+    assert isinstance(found, BackfillSlice)
+
+
 def test_nothing_is_left_once_all_is_done():
     assert next_slice([a_slice(1, SliceState.DONE), a_slice(2, SliceState.FAILED)], Direction.NEWEST_FIRST, NOW) is None

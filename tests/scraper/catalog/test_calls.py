@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,7 +52,9 @@ def test_a_call_comes_back_as_it_went_in(catalog: Catalog) -> None:
     assert (stored.start_utc, stored.answer_utc, stored.end_utc) == ("2026-02-02T02:40:00Z", "2026-02-02T02:40:05Z", "2026-02-02T02:41:05Z")
     assert stored.files == (CallFile("a.wav", "2026-02", MONITOR, 60, 960044),)
     start = datetime(2026, 2, 2, 2, 40, tzinfo=UTC)
-    assert list(catalog.call_files("office")) == [NamedFile(MONITOR, "2026-02", "a.wav", 60, 960044, start, 60)]
+    assert list(catalog.call_files("office")) == [
+        NamedFile(MONITOR, "2026-02", "a.wav", 60, 960044, start, 60, start + timedelta(seconds=65))
+    ]
 
 
 def test_reading_calls_again_doubles_nothing_and_forgets_nothing(catalog: Catalog) -> None:

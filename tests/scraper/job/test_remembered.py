@@ -39,6 +39,14 @@ def test_overlap_counts_from_the_last_look_or_the_newest_call_whichever_is_earli
     assert remembered.news_since("calls-read", newest) == since
 
 
+@pytest.mark.parametrize(
+    ("days", "since"), [(0, datetime(2026, 2, 25, 12)), (30, datetime(2026, 2, 25, 12)), (-10, datetime(2026, 2, 15, 12))]
+)
+def test_a_clock_that_was_set_back_at_the_pbx_is_asked_from_there(remembered, days, since):
+    remembered.set("calls-read", LOOKED_AT)
+    assert remembered.news_since("calls-read", None, datetime.fromisoformat(LOOKED_AT) + timedelta(days=days)) == since
+
+
 @pytest.mark.parametrize(("days", "refused"), [(0, True), (29, True), (31, False), (-1, False)])
 def test_refusal_is_believed_for_a_month(remembered, days, refused):
     now = datetime(2026, 2, 27, 18, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -118,6 +119,30 @@ def test_a_hold_on_somebody_else_protects_nothing(archive: Archive) -> None:
     archive.catalog.add_hold(Hold(ucm="branch", reason="case 12", by_whom="somebody"))
     let_go(archive, Retention(keep_days=30))
     assert archive.paths() == []
+
+
+@pytest.mark.fault("keeping", "a legal hold is added while retention is at work", "what it protects stays", promise="loss")
+@pytest.mark.parametrize("hold", [{}, {"number": ANN}])
+def test_what_is_put_on_hold_while_older_ones_are_let_go_stays(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, hold: dict[str, str]
+) -> None:
+    for number in range(3):
+        archive.keep(file_name(number * DAY, ANN))
+    found = retention.due(archive.place, Retention(keep_days=30), NOW)
+    monkeypatch.setattr(retention, "_STEP", 1)
+    erasing = archive.erasing
+    erase = erasing.erase
+
+    def erase_and_hold(*doomed: Any) -> Any:
+        done = erase(*doomed)
+        archive.catalog.add_hold(Hold(ucm=UCM, reason="case 12", by_whom="somebody", **hold))
+        return done
+
+    monkeypatch.setattr(erasing, "erase", erase_and_hold)
+    gone = retention.let_go(archive.place, erasing, found, threading.Event())
+    assert (len(gone.spans), len(gone.calls)) == (1, 1)
+    assert archive.paths() == [f"2026-02/{file_name(number * DAY, ANN)}" for number in (1, 2)]
+    assert len(list(archive.catalog.calls(UCM))) == 2
 
 
 @pytest.mark.fault("keeping", "retention would let go of a large share at once", "safety stop", exit_code=10, promise="loss")

@@ -317,6 +317,10 @@ def test_attempts_grow_apart_after_the_third(attempts: int, hours: int) -> None:
     assert plan(called(1), listed(1), gaps=[known(1, GapReason.CORRUPT, attempts=attempts, ago=hours)]).fetches
 
 
+def test_a_gap_that_was_noted_by_a_clock_that_was_ahead_is_due() -> None:
+    assert plan(called(1), listed(1), gaps=[known(1, GapReason.CORRUPT, attempts=6, ago=-365 * 24)]).fetches
+
+
 def test_what_only_a_shut_way_kept_back_is_due_as_soon_as_the_way_works() -> None:
     made = plan(called(1), listed(1), gaps=[known(1, GapReason.API_OFF, attempts=99)])
     assert fetched(made) == {Way.RECAPI: 1}
