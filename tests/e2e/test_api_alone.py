@@ -149,7 +149,7 @@ def test_ordinary_recordings_in_the_queues_directory_are_archived_once(alone, mo
 
 
 @pytest.mark.fault(
-    "store",
+    "storage",
     "a file is lost, and one more try to fetch it fails ({how})",
     "it stays a gap: a failed try does not settle what is wrong with the copy",
     exit_code=3,

@@ -85,7 +85,7 @@ def test_a_recording_is_still_written_after_a_call_that_waited_before_its_talk(
 
 
 @pytest.mark.fault(
-    "store",
+    "storage",
     "a recording that is too short is lost, and the same way brings it again",
     "it is a gap until another way was asked",
     promise="success",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from scraper.job.lists import lies_in, reaches_beyond
+from scraper.catalog import Catalog
+from scraper.job.lists import Lists, Reading, lies_in, reaches_beyond
+from scraper.job.remembered import Remembered
 from scraper.models import Window
 from scraper.webui.recordings_page import Listed
 
@@ -54,3 +59,13 @@ def test_a_list_is_read_until_it_is_older_than_the_window(window, last, newest_f
 
 def test_an_empty_list_reaches_nowhere():
     assert not reaches_beyond(FEBRUARY, [], True, 0)
+
+
+@pytest.mark.parametrize(("hours", "due"), [(0, False), (23, False), (24, True), (-24 * 365, True)], ids=str)
+def test_lists_are_due_after_a_day_and_where_a_clock_that_was_ahead_noted_them(hours: int, due: bool) -> None:
+    nothing: Any = SimpleNamespace(class_pages={})
+    read_at = datetime(2026, 2, 6, 12, tzinfo=UTC)
+    with Catalog.open("sqlite://") as catalog:
+        remembered = Remembered(catalog, "office", ZoneInfo("UTC"))
+        remembered.set("lists-read", read_at.isoformat())
+        assert Lists(nothing, nothing, remembered, Reading(read_at + timedelta(hours=hours))).are_due is due
