@@ -99,7 +99,7 @@ def time_in_name(name: str, zone: ZoneInfo) -> datetime | None:
 
 def epoch_in_name(name: str) -> datetime | None:
     """The moment (UTC) that a file name carries as an epoch, whatever the PBX's zone; None if it carries none (field guide 3)."""
-    epoch = None if _STAMP.search(name) else _EPOCH.search(name)
+    epoch = _EPOCH.search(name)
     return datetime.fromtimestamp(int(epoch[1]), UTC) if epoch else None
 
 

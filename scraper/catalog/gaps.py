@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 
 from scraper.catalog.database import Database, now
-from scraper.catalog.recordings import identity_columns, identity_of
+from scraper.catalog.recordings import identity_columns, identity_of, is_of
 from scraper.catalog.schema import OPEN_GAP, gaps
 from scraper.clock import utcnow
 from scraper.models import GONE_CONFIRMED_AFTER, Gap, GapReason, Identity, utc
@@ -71,7 +71,7 @@ class Gaps(Database):
 
     def close_gap(self, identity: Identity, as_: ClosedAs) -> bool:
         """Close the open gap of a recording; whether there was one."""
-        query = gaps.update().where(_is(identity), gaps.c.closed_at.is_(None)).values(closed_at=now(), closed_as=as_)
+        query = gaps.update().where(is_of(gaps, identity), gaps.c.closed_at.is_(None)).values(closed_at=now(), closed_as=as_)
         with self.transaction(of=identity.ucm) as connection:
             return connection.execute(query).rowcount > 0
 
@@ -89,7 +89,7 @@ class _Note(NamedTuple):
 
 def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, note: _Note) -> None:
     when, attempts = note
-    found = connection.execute(select(gaps).where(_is(gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
+    found = connection.execute(select(gaps).where(is_of(gaps, gap.identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
     gone = gap.reason is GapReason.GONE
     values = {"reason": gap.reason.value, "detail": gap.detail, "remedy": gap.remedy, "last_seen": when}
     if quarantined:
@@ -112,12 +112,8 @@ def _record(connection: Connection, gap: Gap, quarantined: Quarantined | None, n
     )
 
 
-def _is(identity: Identity) -> ColumnElement[bool]:
-    return and_(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
-
-
 def _closed_as_gone(connection: Connection, identity: Identity) -> int | None:
-    query = select(gaps.c.id).where(_is(identity), gaps.c.closed_as == "gone").order_by(gaps.c.id.desc()).limit(1)
+    query = select(gaps.c.id).where(is_of(gaps, identity), gaps.c.closed_as == "gone").order_by(gaps.c.id.desc()).limit(1)
     found: int | None = connection.scalar(query)
     return found
 

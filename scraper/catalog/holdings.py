@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from scraper.catalog.database import Database
-from scraper.catalog.recordings import identity_of
+from scraper.catalog.recordings import identity_of, is_of
 from scraper.catalog.schema import call_files, calls, gaps, inventory, recordings
 from scraper.models import Gap, GapReason, Identity, RecordingClass, Source, utc
 
@@ -108,8 +108,7 @@ class Holdings(Database):
             for one in _stored(connection, and_(recordings.c.ucm == ucm, recordings.c.stored_at >= since)):
                 yield one._replace(at=max(one.at, came_again.pop(one.identity, one.at)))
             for identity, at in came_again.items():
-                mine = and_(*(recordings.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)))
-                yield from (one._replace(at=at) for one in _stored(connection, mine))
+                yield from (one._replace(at=at) for one in _stored(connection, is_of(recordings, identity)))
 
     def new_in_run(self, run_id: str) -> Iterator[Stored]:
         """What a run brought and nothing stands against."""
@@ -119,9 +118,8 @@ class Holdings(Database):
 
     def gap_of(self, identity: Identity) -> Gap | None:
         """The open gap of a recording."""
-        mine = and_(*(gaps.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)), gaps.c.closed_at.is_(None))
         with self.reading() as connection:
-            row = connection.execute(select(gaps).where(mine)).mappings().one_or_none()
+            row = connection.execute(select(gaps).where(is_of(gaps, identity), gaps.c.closed_at.is_(None))).mappings().one_or_none()
             return Gap(identity, GapReason(row["reason"]), row["detail"], row["remedy"]) if row else None
 
     def months_of(self, ucm: str, klass: RecordingClass, name: str) -> set[str]:
@@ -135,9 +133,9 @@ class Holdings(Database):
 
     def was_confirmed(self, identity: Identity) -> bool:
         """Whether the first version that is held came another way, too, after it had been found too short: it is as long as it is."""
-        mine = and_(*(gaps.c[name] == value for name, value in zip(_KEY, _values(identity), strict=True)))
+        confirmed = select(gaps.c.id).where(is_of(gaps, identity), gaps.c.closed_as == "confirmed").limit(1)
         with self.reading() as connection:
-            return connection.scalar(select(gaps.c.id).where(mine, gaps.c.closed_as == "confirmed").limit(1)) is not None
+            return connection.scalar(confirmed) is not None
 
 
 def _stored(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Stored]:
@@ -150,7 +148,3 @@ def _stored(connection: Connection, condition: ColumnElement[bool]) -> Iterator[
 
 def _same_identity() -> ColumnElement[bool]:
     return and_(*(recordings.c[name] == gaps.c[name] for name in _KEY))
-
-
-def _values(identity: Identity) -> tuple[str, ...]:
-    return identity.ucm, identity.klass.value, identity.month, identity.name

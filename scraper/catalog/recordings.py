@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, bindparam, func, select
 
 from scraper.catalog.database import Database, now
 from scraper.catalog.manifests import tell_announced, tell_gone
@@ -76,6 +76,11 @@ def identity_columns(identity: Identity) -> dict[str, str]:
     return {"ucm": identity.ucm, "class": identity.klass.value, "month": identity.month, "name": identity.name}
 
 
+def is_of(table: Table, identity: Identity) -> ColumnElement[bool]:
+    """Whether a row of this table is of that identity."""
+    return and_(*(table.c[name] == value for name, value in identity_columns(identity).items()))
+
+
 def identity_of(row: Mapping[Any, Any]) -> Identity:
     """The identity in a row."""
     return Identity(row["ucm"], RecordingClass(row["class"]), row["month"], row["name"])
@@ -93,8 +98,9 @@ class Recordings(Database):
 
     def is_archived(self, identity: Identity) -> bool:
         """Whether at least one version of it is in the store."""
+        archived = select(recordings.c.id).where(is_of(recordings, identity), recordings.c.state == "archived").limit(1)
         with self.reading() as connection:
-            return connection.scalar(select(recordings.c.id).where(_is(identity), recordings.c.state == "archived").limit(1)) is not None
+            return connection.scalar(archived) is not None
 
     def knows_path(self, path: str) -> bool:
         """Whether a file at this place of the store belongs to a recording, or is another's original."""
@@ -169,7 +175,7 @@ class Recordings(Database):
         """Recordings of which a stored copy is in doubt, or this one if it is: an open gap stands on them, with this reason."""
         query = select(gaps).where(gaps.c.ucm == ucm, OPEN_GAP, _archived_as_well())
         if identity is not None:
-            query = query.where(*(gaps.c[name] == value for name, value in identity_columns(identity).items()))
+            query = query.where(is_of(gaps, identity))
         with self.reading() as connection:
             return {identity_of(row): GapReason(row["reason"]) for row in connection.execute(query).mappings()}
 
@@ -201,10 +207,6 @@ def _number(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if (erased or 0) > (last or 0):
         for number, row in enumerate(rows, erased + 1):
             row["id"] = number
-
-
-def _is(identity: Identity) -> ColumnElement[bool]:
-    return and_(*(recordings.c[name] == value for name, value in identity_columns(identity).items()))
 
 
 def _open_as_well() -> ColumnElement[bool]:

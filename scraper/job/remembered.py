@@ -67,7 +67,7 @@ class Remembered:
         looked_at, seen = self.time(key), read_time(newest or "")
         if looked_at is None:
             return None
-        times = [looked_at, *([seen] if seen else []), *([there] if there else [])]
+        times = (when for when in (looked_at, seen, there) if when)
         return min(self.local(when) if when.tzinfo else when for when in times) - OVERLAP
 
     def local(self, when: datetime) -> datetime:

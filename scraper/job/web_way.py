@@ -160,7 +160,9 @@ class WebWay:
                 self._tab.forget()
                 await ui.recordings()
                 if ui.sign_ins == sign_ins:  # the session lives: it was not that, and other requests may do
-                    raise DownloadFailed(error.message) if isinstance(error, SessionEnded) else error from None
+                    if isinstance(error, SessionEnded):
+                        raise DownloadFailed(error.message) from error
+                    raise
             except ScraperError as error:
                 self._tab.forget()
                 if isinstance(error, SafetyStop):

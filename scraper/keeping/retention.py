@@ -105,6 +105,21 @@ def check_safe(found: Due, rule: Retention, ucm: str) -> None:
         )
 
 
+class _Holds:
+    """What the holds protect that a UCM has now: somebody may add one while others are let go."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._known = list[Hold]()
+        self._protection = Protection()
+
+    def now(self) -> Protection:
+        """Worked out anew where they are not the same any more."""
+        if (found := self._place.catalog.holds([self._place.ucm])) != self._known:
+            self._known, self._protection = found, Protection.of(self._place, found)
+        return self._protection
+
+
 def let_go(place: Place, erasing: Erasing, found: Due, stop: threading.Event, at_most: int | None = None) -> Chosen:
     """Remove what is due, the oldest first, and say what was removed; the caller holds the UCM's lock. ``stop`` ends it between two steps.
 
@@ -112,19 +127,19 @@ def let_go(place: Place, erasing: Erasing, found: Due, stop: threading.Event, at
     """
     gone, calls = Chosen(), set(found.chosen.calls)
     oldest_first = sorted(found.chosen.spans.items(), key=lambda item: (item[1].since if item[1] else date.max, item[0]))[:at_most]
-    waiting, holds, protection = iter(oldest_first), list[Hold](), Protection()
+    waiting, holds = iter(oldest_first), _Holds(place)
     while (step := dict(islice(waiting, _STEP))) and not stop.is_set():
-        if (now_held := place.catalog.holds([place.ucm])) != holds:  # somebody may add one meanwhile
-            holds, protection = now_held, Protection.of(place, now_held)
+        protection = holds.now()
         for key in protection.held(Chosen(step))[0]:
             del step[key]
         part = Chosen(step)
         add_calls(place, part)
-        part.calls = part.calls & found.chosen.calls - protection.held(part)[1]
+        part.calls = (part.calls & found.chosen.calls) - protection.held(part)[1]
         _erase(erasing, part, found)
         gone.spans |= part.spans
         gone.calls |= part.calls
         calls -= part.calls
+    calls -= holds.now().held(Chosen(calls=calls))[1]
     if len(gone.spans) == len(found.chosen.spans) and calls and not stop.is_set():
         _erase(erasing, Chosen(calls=calls), found)
         gone.calls |= calls

@@ -6,6 +6,7 @@ import gzip
 import io
 import struct
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -117,6 +118,12 @@ class Workshop:
 
     def ingest(self, data: bytes, **changes: Any) -> Outcome:
         return Ingest(self.context(**changes)).run(io.BytesIO(data))
+
+    def fetch(self, body: bytes, identity: Identity, **changes: Any) -> Outcome:
+        """Take in one recording that was fetched by itself."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
+        file.write(body)
+        return Ingest(self.context(**changes)).take(identity, file)
 
     def identity(self, file_name: str, month: str = MONTH) -> Identity:
         return Identity(UCM, class_of(file_name), month, file_name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from scraper.catalog import Catalog
 from scraper.cdr import Call, CallFile, Moment
 from scraper.errors import StoreUnwritable
 from scraper.ingest.filing import recover
-from scraper.ingest.ingest import Ingest
 from scraper.models import Gap, GapReason, RecordingClass, Source
 from scraper.proof.verify import verify
 from scraper.store import LocalStore
@@ -33,9 +31,7 @@ def archive(make: Any, seed: int, seconds: float = 0.5) -> bytes:
 
 
 def fetched(shop: Any, body: bytes, source: Source = Source.RECAPI, **context: Any) -> Any:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
-    file.write(body)
-    return Ingest(shop.context(source=source, **context)).take(shop.identity("a.wav"), file)
+    return shop.fetch(body, shop.identity("a.wav"), source=source, **context)
 
 
 def doubt(shop: Any, reason: GapReason) -> None:
@@ -129,9 +125,7 @@ def test_a_better_copy_leaves_another_ucm_s_recording_of_the_same_bytes_in_its_p
     shop.store = LocalStore(shop.store.root, "{month}/{name}")
     neighbour = replace(shop.identity("a.wav"), ucm="branch")
     for identity in (neighbour, shop.identity("a.wav")):
-        file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
-        file.write(make.wav(1))
-        Ingest(shop.context(ucm=identity.ucm)).take(identity, file)
+        shop.fetch(make.wav(1), identity, ucm=identity.ucm)
     doubt(shop, GapReason.TOO_SHORT)
     fetched(shop, make.wav(2, 1), Source.RECAPI)
     assert verify(shop.catalog, shop.store).holds

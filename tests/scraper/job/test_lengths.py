@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ import time_machine
 
 from converters.interface import FileSource
 from scraper.cdr import Call, CallFile, Moment
-from scraper.ingest.ingest import Ingest
 from scraper.job.lengths import beginning_only, doubt_short_ones
 from scraper.models import Gap, GapReason, RecordingClass, Source
 from scraper.proof.verify import note_lost, verify
@@ -24,9 +22,7 @@ NAME = "a.wav"
 
 
 def fetch(shop: Any, body: bytes, source: Source = Source.RECAPI) -> None:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the ingest closes it)
-    file.write(body)
-    Ingest(shop.context(source=source)).take(shop.identity(NAME), file)
+    shop.fetch(body, shop.identity(NAME), source=source)
 
 
 def tell(shop: Any, ended: datetime, talked: int = 60, waited: timedelta = timedelta()) -> None:

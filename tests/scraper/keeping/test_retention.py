@@ -145,6 +145,25 @@ def test_what_is_put_on_hold_while_older_ones_are_let_go_stays(
     assert len(list(archive.catalog.calls(UCM))) == 2
 
 
+def test_a_call_without_recording_that_is_put_on_hold_while_older_ones_are_let_go_stays(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.keep(file_name(0, ANN))
+    archive.call(src=BOB, dst="1000", start=1770000500)
+    erasing = archive.erasing
+    erase = erasing.erase
+
+    def erase_and_hold(*doomed: Any) -> Any:
+        done = erase(*doomed)
+        archive.catalog.add_hold(Hold(ucm=UCM, reason="case 12", by_whom="somebody", number=BOB))
+        return done
+
+    monkeypatch.setattr(erasing, "erase", erase_and_hold)
+    found = retention.due(archive.place, Retention(keep_days=30), NOW)
+    retention.let_go(archive.place, erasing, found, threading.Event())
+    assert (archive.paths(), [leg.src for leg in archive.catalog.calls(UCM)]) == ([], [BOB])
+
+
 @pytest.mark.fault("keeping", "retention would let go of a large share at once", "safety stop", exit_code=10, promise="loss")
 def test_too_large_a_share_at_once_is_a_safety_stop_and_a_few_are_not(archive: Archive) -> None:
     found, rule = retention.Due(kept=30), Retention(keep_days=30, most_share=0.5)
