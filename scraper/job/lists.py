@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from scraper.catalog.tombstones import row_key
-from scraper.errors import NotListed, PageNotAsExpected
+from scraper.errors import NotListed, PageNotAsExpected, ScraperError
 from scraper.job.desk import Desk
 from scraper.job.remembered import HAS_FILTER, Remembered
 from scraper.job.web_way import PageList, WebWay, listed_file
@@ -47,7 +47,7 @@ class Reading:
 class Lists:
     """One job's reading of the PBX's lists.
 
-    ``read``: the pages whose lists were read to their end, or as far as they are news; ``failed``: those that exist and were not.
+    ``read``: the pages whose lists were read to their end, or as far as they are news; ``failed``: those that may exist and were not.
     """
 
     def __init__(self, desk: Desk, web: WebWay, remembered: Remembered, how: Reading) -> None:
@@ -81,17 +81,18 @@ class Lists:
         read = self._read
         if self._how.window != Window():
             self._web.window, read = self._listed_window(), self._read_window
-        for page in self.pages:
+        pages = self.pages
+        for number, page in enumerate(pages):
             try:
                 await read(page)
-            except NotListed:
-                if page is RecordingClass.MONITOR:
+            except ScraperError as error:
+                if page is RecordingClass.MONITOR or not isinstance(error, NotListed | PageNotAsExpected):
+                    self.failed.update(pages[number:])  # of those that come after it, too, nobody knows what they list
                     raise
-                self._not_found(page)
-            except PageNotAsExpected as error:
-                if page is RecordingClass.MONITOR:
-                    raise
-                self._fail(page, error.message)
+                if isinstance(error, NotListed):
+                    self._not_found(page)
+                else:
+                    self._fail(page, error.message)
 
     def _not_found(self, page: RecordingClass) -> None:
         """A page that was there before is missed once; then it counts as taken away."""

@@ -70,6 +70,7 @@ def page_settings(state: State) -> dict[str, Any]:
         "captcha_late": faults.get("captcha_late"),
         "page_sizes": [10, 20, 50, 100],
         "sidebar": config.sidebar,
+        "reloads": config.reloads,
         "pack_mode": config.pack_mode,
         "login_extra": faults.get("login_extra"),
         "today": state.now().strftime("%Y-%m-%d"),

@@ -121,7 +121,7 @@ def _trouble(answer: Answer, bounds: dates.Bounds | None) -> Exception | None:
             )
         if bounds and not bounds.are_in(answer.parameters):
             return PageNotAsExpected("The page asked for the calls of another window than its filter shows.")
-    return file_trouble(answer, _DOWNLOADING)
+    return file_trouble(answer, _DOWNLOADING, _MAKING)
 
 
 def _write(stream: GrowingDownload, target: Path) -> None:

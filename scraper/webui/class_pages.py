@@ -15,9 +15,9 @@ from loguru import logger
 
 from scraper.errors import PageNotAsExpected, SessionEnded
 from scraper.models import RecordingClass
-from scraper.webui import sidebar
+from scraper.webui import dom, sidebar
 from scraper.webui.recordings_page import RecordingsPage
-from scraper.webui.session import Showing, showing
+from scraper.webui.session import Showing, is_signed_in, showing
 from scraper.webui.wire import Answer, parameters_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar
             if first := await _open(page, known, klass):
                 return _as_class_page(page, known, first)
     failure = None
+    await _see_that_it_is_there(page)
     shown = await sidebar.read(page.page)
     for entry in shown.entries:
         name = f"{entry.label} {entry.route}"
@@ -68,9 +69,17 @@ async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar
         raise failure
     if shown.unopened:
         raise PageNotAsExpected(f"The sidebar's menu {shown.unopened[0]!r} did not open.")
-    if page.page.url.startswith("chrome-error:"):
-        raise PageNotAsExpected("The web UI was gone before its sidebar was read.")
+    await _see_that_it_is_there(page)
     return None
+
+
+async def _see_that_it_is_there(page: RecordingsPage) -> None:
+    """A sidebar without a page tells that there is none only while the app shows, and not its sign-in or nothing at all."""
+    if await is_signed_in(page.page) or await dom.is_there(page.page, page.labels.download_all_button):
+        return
+    if await showing(page.page, None, page.patience.answer) in (Showing.SIGN_IN, Showing.CAPTCHA):
+        raise SessionEnded
+    raise PageNotAsExpected("The web UI was gone before its sidebar was read.")
 
 
 def _as_class_page(page: RecordingsPage, entry: sidebar.Entry, first: Answer) -> ClassPage:
@@ -88,7 +97,7 @@ async def _open(page: RecordingsPage, entry: sidebar.Entry, klass: RecordingClas
             asked.set()
 
     page.page.on("request", notice)
-    listing = page.wire.next(lambda answer: answer.session_ended or _lists(answer.parameters, klass))
+    listing = page.wire.next(lambda answer: answer.says_session_ended or _lists(answer.parameters, klass))
     try:
         if not await sidebar.open_page(page.page, entry.route, (entry.label,), ()):
             raise PageNotAsExpected(f"The entry of {klass.value} recordings is in the sidebar no more.")

@@ -256,12 +256,17 @@ def pack_trouble(answer: Answer) -> Exception | None:
         return refusal(answer) or PackFailed(
             f"The PBX could not pack its recordings (HTTP {answer.http_status}, status {answer.status}).", status=answer.status
         )
-    return file_trouble(answer)
+    return file_trouble(answer, before=("packFile",))
 
 
-def file_trouble(answer: Answer, actions: tuple[str, ...] = ("downloadFile",)) -> Exception | None:
-    """The error that an answer to the download itself means: an ended session, or a page or JSON shown instead of a file saved."""
-    if answer.session_ended:
+def file_trouble(
+    answer: Answer, actions: tuple[str, ...] = ("downloadFile",), before: tuple[str, ...] = ("checkFile",)
+) -> Exception | None:
+    """The error that an answer to the download itself means: an ended session, or a page or JSON shown instead of a file saved.
+
+    ``actions`` download; those ``before`` lead to it.
+    """
+    if answer.says_session_ended or (answer.session_ended and answer.action in before):
         return SessionEnded("The PBX ended the web session before the download.")
     if answer.action not in actions or answer.attachment:
         return None

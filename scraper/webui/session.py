@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urljoin
 
 from loguru import logger
@@ -122,11 +124,24 @@ async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Show
         _LOOK + "return captcha && !shell ? 'captcha' : form ? 'sign-in' : want.labels && find(want).length ? 'wanted' : false;"
     )
     argument = wanted.as_argument() if wanted else {}
-    try:
-        handle = await page.wait_for_function(look, arg=argument, timeout=timeout * 1000)
-        return Showing(await handle.json_value())
-    except raised.PlaywrightTimeout:
-        return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
+    if found := await _seen(page, look, argument, timeout):
+        return found
+    return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
+
+
+async def _seen(page: Page, look: str, argument: dict[str, Any], timeout: float) -> Showing | None:
+    """What ``look`` tells once it tells something, also of a page that is loaded anew meanwhile; None after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            handle = await page.wait_for_function(look, arg=argument, timeout=left * 1000)
+            return Showing(await handle.json_value())
+        except raised.PlaywrightTimeout:
+            break
+        except raised.PlaywrightError as error:
+            if "context was destroyed" not in error.message:
+                raise
+    return None
 
 
 _SIGNED_IN = dom.script(_LOOK + "return shell && !form;")
@@ -175,12 +190,10 @@ class SignIn:
             if answer is None:
                 await self._refuse_captcha(page)
                 raise PageNotAsExpected("The sign-in form was sent, but the page asked the PBX nothing.")
-            if answer.status != 0 and answer.status not in LOCKED and await _shows_late_captcha(page):
-                attempt.unclear(answer.field("remain_num"))  # without it even the right password is refused
-                raise CaptchaRequired
-            self._judge(answer, attempt)
-            attempt.accepted()
-            await self._arrive(page, attempt)
+            if answer.unread and answer.http_status < HTTPStatus.BAD_REQUEST:
+                await self._judge_by_page(page, attempt)
+            else:
+                await self._judge_by_answer(answer, page, attempt)
         logger.bind(action="signed-in").info("Signed in to the web UI")
 
     async def _refuse_captcha(self, page: Page) -> None:
@@ -206,10 +219,31 @@ class SignIn:
         finally:
             future.cancel()
 
-    def _judge(self, answer: Answer, attempt: Attempt) -> None:
+    async def _judge_by_answer(self, answer: Answer, page: Page, attempt: Attempt) -> None:
+        if answer.status != 0:
+            if answer.status not in LOCKED and await _shows_late_captcha(page):
+                attempt.unclear(answer.field("remain_num"))  # without it even the right password is refused
+                raise CaptchaRequired
+            self._raise_refusal(answer, attempt)
+        attempt.accepted()
+        found = await self._arrival(page)
+        if found is not Showing.SHELL and (found is Showing.EXTRA or "login" in page.url):
+            attempt.wants_person()
+            raise SecondFactorRequired
+
+    async def _judge_by_page(self, page: Page, attempt: Attempt) -> None:
+        """Where the app is loaded anew upon the answer, which is lost by that: what shows then says how it went."""
+        found = await self._arrival(page, beside_form=False)
+        if found is Showing.EXTRA:
+            attempt.wants_person()
+            raise SecondFactorRequired
+        if found is not Showing.SHELL:
+            attempt.unclear()
+            raise ServerError("The page was loaded anew before the PBX's answer to the sign-in could be read, and nobody is signed in.")
+        attempt.accepted()
+
+    def _raise_refusal(self, answer: Answer, attempt: Attempt) -> NoReturn:
         status = answer.status
-        if status == 0:
-            return
         if status in REFUSED:
             attempt.refused(answer.field("remain_num"))
             raise PasswordRefused(remaining=answer.field("remain_num"))
@@ -222,23 +256,29 @@ class SignIn:
             raise ServerError(f"The PBX answered the sign-in with HTTP {answer.http_status}, status {status}.")
         raise SecondFactorRequired(f"The PBX let us in neither way: it answered the sign-in with status {status}.")
 
-    async def _arrive(self, page: Page, attempt: Attempt) -> None:
-        """Wait until the form has given way to the app; something else in its place needs a person."""
+    async def _arrival(self, page: Page, *, beside_form: bool = True) -> Showing:
+        """What the form gives way to: the app (also one that shows ``beside_form``), something that needs a person, or nothing in time.
+
+        Raises :class:`CaptchaRequired`.
+        """
         look = dom.script(
             _LOOK
-            + "return shell ? 'shell' : captcha ? 'captcha' : !form && seen('input') && performance.now() - want > 0 ? 'extra' : false;"
+            + "if (shell && (want.beside_form || !form)) return 'shell';"
+            + "return captcha ? 'captcha' : !form && seen('input') && performance.now() > want.settled ? 'extra' : false;"
         )
-        began = await page.evaluate("performance.now()")
-        try:
-            handle = await page.wait_for_function(look, arg=began + SETTLE_MS, timeout=self._timeout * 1000)
-            found = Showing(await handle.json_value())
-        except raised.PlaywrightTimeout:
-            found = Showing.NOTHING
+        want = {"settled": await _age(page) + SETTLE_MS, "beside_form": beside_form}
+        found = await _seen(page, look, want, self._timeout)
         if found is Showing.CAPTCHA:
             raise CaptchaRequired
-        if found is not Showing.SHELL and (found is Showing.EXTRA or "login" in page.url):
-            attempt.wants_person()
-            raise SecondFactorRequired
+        return found or Showing.NOTHING
+
+
+async def _age(page: Page) -> float:
+    """For how many milliseconds the page has been there; 0 while it gives way to another."""
+    try:
+        return float(await page.evaluate("performance.now()"))
+    except raised.PlaywrightError:
+        return 0.0
 
 
 async def _shows_late_captcha(page: Page) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -33,7 +34,8 @@ class Answer:
     """One answer of ``/cgi``: its action and parameters, the HTTP status, and, where it was JSON, its own status and response.
 
     ``kind`` is the media type without parameters; ``attachment`` whether the browser was told to save it; ``length`` the bytes announced;
-    ``leads_on``: it sends the browser on, within the PBX; what comes from there is an answer to the same action.
+    ``leads_on``: it sends the browser on, within the PBX; what comes from there is an answer to the same action. ``unread``: it went
+    with its page before it was read.
     """
 
     action: str
@@ -46,6 +48,7 @@ class Answer:
     response: Any
     top: dict[str, Any]
     leads_on: bool = False
+    unread: bool = False
 
     def field(self, name: str) -> int | None:
         """An integer field that firmware puts into ``response`` or at the top level (field guide 1, Lockout)."""
@@ -53,9 +56,14 @@ class Answer:
         return _integer(inner.get(name, self.top.get(name)))
 
     @property
-    def session_ended(self) -> bool:
+    def says_session_ended(self) -> bool:
         """Whether it says that nobody is signed in."""
         return self.status in SESSION_ENDED
+
+    @property
+    def session_ended(self) -> bool:
+        """As that, of an answer that was waited for: one that went with its page counts, for the app is loaded anew to show its sign-in."""
+        return self.says_session_ended or (self.unread and self.http_status < HTTPStatus.MULTIPLE_CHOICES)
 
 
 class Wire:
@@ -110,12 +118,15 @@ class Wire:
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         attachment = "attachment" in headers.get("content-disposition", "").lower()
         top: dict[str, Any] = {}
+        unread = False
         if not attachment and (response.request.method == "POST" or kind.endswith("json")):
             try:
                 body = await response.json()
                 top = body if isinstance(body, dict) else {}
-            except (raised.PlaywrightError, ValueError):  # not JSON, or the page went away: the kind says enough
-                top = {}
+            except ValueError:  # not JSON: the kind says enough
+                pass
+            except raised.PlaywrightError:
+                unread = True
         answer = Answer(
             action=parameters["action"],
             parameters=parameters,
@@ -127,6 +138,7 @@ class Wire:
             response=top.get("response"),
             top=top,
             leads_on=_leads_on(response),
+            unread=unread,
         )
         self._recent.append(answer)
         for listener in tuple(self._listeners):

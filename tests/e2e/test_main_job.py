@@ -164,14 +164,38 @@ def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(offi
     "the session ends while the list is read, and says so by -5 as older firmware does",
     "one more sign-in",
     exit_code=0,
-    simulated="session_ends_after=5, session_status=-5",
+    simulated="session_ends_after=6, session_status=-5",
 )
 def test_session_that_ends_while_the_list_is_read_costs_one_more_sign_in(office):
     place = office(recordings=30)
-    place.ucm.state.faults.set("session_ends_after", 5)
+    place.ucm.state.faults.set("session_ends_after", 6)
     place.ucm.state.faults.set("session_status", -5)
     report = place.run()
     assert (report.exit_code, report.recordings.expected) == (0, 30)
+
+
+ENDS_AFTER = [(5, False), (8, True), *(pytest.param(requests, bool(requests % 2), marks=pytest.mark.long) for requests in range(3, 15))]
+
+
+@pytest.mark.fault(
+    "sign-in",
+    "each session ends after so many requests, wherever the job is then",
+    "the job is complete only where nothing is missing",
+    promise="success",
+    simulated="session_ends_after=N, reloads",
+)
+@pytest.mark.parametrize(("requests", "reloads"), ENDS_AFTER)
+def test_job_whose_sessions_end_is_complete_only_where_nothing_is_missing(office, requests, reloads):
+    place = office(recordings=30, queue_recordings=3, reloads=reloads, seconds=(0.3, 0.8))
+    place.ucm.state.faults.set("session_ends_after", requests)
+    place.ucm.state.faults.set("session_status", -5)
+    for _ in range(2):
+        report = place.run()
+        assert report.exit_code in (0, 3, 7), report.error
+        assert (place.archived() == place.held_by_pbx()) or report.exit_code != 0
+    place.ucm.state.faults.clear()
+    assert place.run().exit_code == 0
+    assert place.archived() == place.held_by_pbx()
 
 
 @pytest.mark.fault(

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from scraper.budget import LIMIT
 from scraper.job import web_way
 from scraper.simulator import Simulator
 
@@ -113,6 +114,38 @@ def test_wrong_password_ends_in_4_and_ten_runs_send_it_once(office, monkeypatch)
     assert len(place.ucm.state.sign_ins) == 1
     place.configure(web={"password": "simulated-web-password"})
     assert place.run().exit_code == 0
+
+
+@pytest.mark.fault(
+    "sign-in",
+    "the app is loaded anew upon the PBX's answer, which is lost by that",
+    "what shows then says how it went: one sign-in",
+    exit_code=0,
+    simulated="reloads",
+)
+def test_sign_in_whose_answer_went_with_its_page_is_judged_by_what_shows(office):
+    place = office(recordings=3, reloads=True)
+    assert place.run().exit_code == 0
+    assert len(place.ucm.state.sign_ins) == 1
+    place.ucm.state.faults.set("captcha")
+    assert place.run().exit_code == 0  # the session was kept
+
+
+@pytest.mark.fault(
+    "sign-in",
+    "the web password is refused, and the page loaded anew before that is read",
+    "attempts end before the PBX's limit",
+    exit_code=6,
+    promise="ban",
+    simulated="reloads",
+)
+def test_refusal_that_went_with_its_page_is_an_error_and_ends_before_a_ban(office):
+    place = office(reloads=True, page_seconds=4)
+    place.configure(web={"password": "wrong"})
+    first = place.run()
+    assert (first.exit_code, first.error["kind"]) == (6, "ServerError")
+    assert [place.run().error["kind"] for _ in range(4)][-1] == "BudgetExhausted"
+    assert len(place.ucm.state.sign_ins) <= LIMIT
 
 
 @pytest.mark.fault(

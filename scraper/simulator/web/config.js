@@ -3,7 +3,7 @@
 const defaults = {
   modal: true, date_filter: true, date_inputs: "two", date_preset: false, pack_follows_filter: false, language: "en", labels: "new",
   overlay: false, delete_moved: false, captcha: false, captcha_late: null,
-  page_sizes: [10, 20, 50, 100], sidebar: "open", pack_mode: "blocking", login_extra: null, mischief: null,
+  page_sizes: [10, 20, 50, 100], sidebar: "open", reloads: false, pack_mode: "blocking", login_extra: null, mischief: null,
 };
 
 function read() {

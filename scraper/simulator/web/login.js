@@ -113,7 +113,8 @@ export function loginPage(container) {
     submit.busy(true);
     const answer = await signIn(user.input.value, password.input.value, captcha?.token.value);
     submit.busy(false);
-    if (answer.status === 0) signedIn(container, user.input.value, answer.response);
+    if (answer.status !== 0 && config.reloads) window.location.reload();
+    else if (answer.status === 0) signedIn(container, user.input.value, answer.response);
     else {
       if (answer.status === CAPTCHA_WANTED) showCaptcha();
       if (answer.status === WRONG || answer.status === UNKNOWN_USER) password.refuse(refusal(answer));
@@ -139,7 +140,8 @@ function signedIn(container, user, response) {
     return;
   }
   remember(user, response);
-  navigate("/dashboard");
+  if (config.reloads) window.location.assign("/dashboard");
+  else navigate("/dashboard");
 }
 
 function extraStep(container, user, kind) {

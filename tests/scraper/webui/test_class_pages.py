@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from scraper.errors import PageNotAsExpected
+from scraper.errors import PageNotAsExpected, SessionEnded
 from scraper.models import RecordingClass
 from scraper.webui.class_pages import open_class
 from scraper.webui.pause import Pause
@@ -95,6 +95,19 @@ def test_class_page_that_does_not_come_up_is_an_error_and_not_nothing(visit, dis
         if fault:
             at.ucm.state.faults.set("hang", fault)
         with pytest.raises(PageNotAsExpected, match=why):
+            await open_class(page, RecordingClass.QUEUE)
+
+    visit(story, queue_recordings=5, page_seconds=4.0)
+
+
+@pytest.mark.browser
+@pytest.mark.fault("web", "the session has ended where the sidebar is to show a class's page", "its list is not known", promise="success")
+def test_sign_in_that_shows_in_place_of_the_sidebar_is_an_ended_session_and_not_nothing(visit):
+    async def story(at):
+        page = await at.ui.recordings()
+        at.ucm.state.end_sessions()
+        await page.page.reload()
+        with pytest.raises(SessionEnded):
             await open_class(page, RecordingClass.QUEUE)
 
     visit(story, queue_recordings=5, page_seconds=4.0)
