@@ -116,6 +116,7 @@ class Cgi:
             session.calls += 1
             limit = faults.get("session_ends_after")
             if limit is not None and session.calls > limit:
+                faults.take("session_ends_after")
                 self.state.sessions.pop(call.request.cookies[COOKIE], None)
                 session = None
         if session is None:

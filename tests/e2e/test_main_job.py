@@ -164,11 +164,11 @@ def test_session_that_ends_between_page_and_download_costs_one_more_sign_in(offi
     "the session ends while the list is read, and says so by -5 as older firmware does",
     "one more sign-in",
     exit_code=0,
-    simulated="session_ends_after=6, session_status=-5",
+    simulated="session_ends_after=5*1, session_status=-5",
 )
 def test_session_that_ends_while_the_list_is_read_costs_one_more_sign_in(office):
     place = office(recordings=30)
-    place.ucm.state.faults.set("session_ends_after", 6)
+    place.ucm.state.faults.set("session_ends_after", 5, times=1)
     place.ucm.state.faults.set("session_status", -5)
     report = place.run()
     assert (report.exit_code, report.recordings.expected) == (0, 30)
