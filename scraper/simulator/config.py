@@ -53,7 +53,7 @@ class SimulatorConfig:
     labels: Literal["new", "old"] = "new"
     overlay: bool = False
     sidebar: Literal["open", "collapsed", "none"] = "open"
-    reloads: bool = False  # the app is loaded anew where a sign-in or a session ends: no tool can read the answer that said so
+    reloads: bool = False  # each page is loaded anew, and with it goes the answer that led there: of a sign-in, or of an ended session
     pack_mode: Literal["blocking", "poll"] = "blocking"
     pack_seconds: float = 0.5
     session_seconds: float = 600.0

@@ -44,10 +44,6 @@ function render(path) {
 }
 
 whenEnded(() => {
-  if (config.reloads) {
-    window.location.replace("/login");
-    return;
-  }
   clearPortals();
   navigate("/login", { replace: true });
   message("error", text.ended);

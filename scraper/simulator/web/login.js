@@ -140,8 +140,7 @@ function signedIn(container, user, response) {
     return;
   }
   remember(user, response);
-  if (config.reloads) window.location.assign("/dashboard");
-  else navigate("/dashboard");
+  navigate("/dashboard");
 }
 
 function extraStep(container, user, kind) {

@@ -1,5 +1,6 @@
-// Client-side routes with history.pushState. A page is a function (container) => cleanup or nothing.
+// Client-side routes with history.pushState, or pages that are loaded anew. A page is a function (container) => cleanup or nothing.
 
+import { config } from "./config.js";
 import { clearPortals } from "./dom.js";
 
 let show = () => {};
@@ -14,6 +15,10 @@ export function start(render) {
 }
 
 export function navigate(path, { replace = false } = {}) {
+  if (config.reloads && path !== window.location.pathname) {
+    window.location[replace ? "replace" : "assign"](path);
+    return;
+  }
   if (path !== window.location.pathname) window.history[replace ? "replaceState" : "pushState"]({}, "", path);
   show();
 }
