@@ -15,9 +15,9 @@ from loguru import logger
 
 from scraper.errors import PageNotAsExpected, SessionEnded
 from scraper.models import RecordingClass
-from scraper.webui import dom, sidebar
+from scraper.webui import sidebar
 from scraper.webui.recordings_page import RecordingsPage
-from scraper.webui.session import Showing, is_signed_in, showing
+from scraper.webui.session import Showing, app_or_sign_in, showing
 from scraper.webui.wire import Answer, parameters_of
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ async def open_class(page: RecordingsPage, klass: RecordingClass, known: sidebar
 
 async def _see_that_it_is_there(page: RecordingsPage) -> None:
     """A sidebar without a page tells that there is none only while the app shows, and not its sign-in or nothing at all."""
-    if await is_signed_in(page.page) or await dom.is_there(page.page, page.labels.download_all_button):
-        return
-    if await showing(page.page, None, page.patience.answer) in (Showing.SIGN_IN, Showing.CAPTCHA):
+    found = await app_or_sign_in(page.page, page.labels.download_all_button, page.patience.answer)
+    if found in (Showing.SIGN_IN, Showing.CAPTCHA):
         raise SessionEnded
-    raise PageNotAsExpected("The web UI was gone before its sidebar was read.")
+    if found is None:
+        raise PageNotAsExpected("The web UI was gone before its sidebar was read.")
 
 
 def _as_class_page(page: RecordingsPage, entry: sidebar.Entry, first: Answer) -> ClassPage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,19 +128,21 @@ async def showing(page: Page, wanted: dom.Button | None, timeout: float) -> Show
     return Showing(await page.evaluate(dom.script(_LOOK + "return shell ? 'shell' : seen('input') ? 'extra' : 'nothing';"), argument))
 
 
+async def app_or_sign_in(page: Page, button: dom.Button, timeout: float) -> Showing | None:
+    """What shows first: the app, by its sidebar or its own ``button``, or what asks for a sign-in; None after ``timeout`` seconds."""
+    look = dom.script(
+        _LOOK + "if (form || captcha) return form ? 'sign-in' : 'captcha'; return shell ? 'shell' : find(want).length ? 'wanted' : false;"
+    )
+    return await _seen(page, look, button.as_argument(), timeout)
+
+
 async def _seen(page: Page, look: str, argument: dict[str, Any], timeout: float) -> Showing | None:
     """What ``look`` tells once it tells something, also of a page that is loaded anew meanwhile; None after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            handle = await page.wait_for_function(look, arg=argument, timeout=left * 1000)
-            return Showing(await handle.json_value())
-        except raised.PlaywrightTimeout:
-            break
-        except raised.PlaywrightError as error:
-            if "context was destroyed" not in error.message:
-                raise
-    return None
+    try:
+        handle = await page.wait_for_function(look, arg=argument, timeout=timeout * 1000)
+    except raised.PlaywrightTimeout:
+        return None
+    return Showing(await handle.json_value())
 
 
 _SIGNED_IN = dom.script(_LOOK + "return shell && !form;")
@@ -237,7 +238,7 @@ class SignIn:
         if found is Showing.EXTRA:
             attempt.wants_person()
             raise SecondFactorRequired
-        if found is not Showing.SHELL:
+        if found is not Showing.SHELL and ("login" in page.url or await _shows_form(page)):
             attempt.unclear()
             raise ServerError("The page was loaded anew before the PBX's answer to the sign-in could be read, and nobody is signed in.")
         attempt.accepted()
@@ -271,6 +272,11 @@ class SignIn:
         if found is Showing.CAPTCHA:
             raise CaptchaRequired
         return found or Showing.NOTHING
+
+
+async def _shows_form(page: Page) -> bool:
+    found: bool = await page.evaluate(dom.script(_LOOK + "return form;"))
+    return found
 
 
 async def _age(page: Page) -> float:

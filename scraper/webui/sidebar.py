@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,20 +33,22 @@ const unfold = el => {
   el.click();
 };
 """
-#: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so.
+#: Clicks the link or item of the wanted page; where none shows, opens the next closed sub menu and says so. Upon the click the app may be
+#: loaded anew, and asked once more: what it says is text, which outlives a page, and there is no second click.
 _STEP = script(
     _SHOWN
     + """
+if (want.route && location.href !== want.from && location.pathname.endsWith(want.route)) return '"opened"';
 const link = want.route && items.find(el => (el.getAttribute('href') || '').endsWith(want.route))
   || entries.find(el => want.labels.includes(name(el.textContent)))
   || items.find(el => want.labels.includes(name(el.textContent)));
-if (link) { link.click(); return {opened: true}; }
+if (link) { link.click(); return '"opened"'; }
 const untried = closed.filter(el => el.getAttribute('data-tried') !== want.token);
 const first = untried.find(el => want.menus.includes(name(el.textContent))) || untried[0];
 if (!first) return false;
 first.setAttribute('data-tried', want.token);
 unfold(first);
-return {opened: false, shown, blank};
+return JSON.stringify({shown, blank});
 """
 )
 #: Gives the entries that show, and opens the next closed sub menu.
@@ -120,14 +123,14 @@ async def _unfolds(page: Page, step: dict[str, Any]) -> bool:
 
 async def open_page(page: Page, route: str, labels: Sequence[str], menus: Sequence[str]) -> bool:
     """Go to the page at ``route``, if any, or of a label, unfolding ``menus`` first; whether its entry was found. Menus only read."""
-    want = {"route": route, "labels": list(labels), "menus": list(menus), "token": secrets.token_hex(4)}
+    want = {"route": route, "labels": list(labels), "menus": list(menus), "token": secrets.token_hex(4), "from": page.url}
     for _ in range(_MOST_MENUS):
         try:
             step = await page.wait_for_function(_STEP, arg=want, timeout=_STEP_MS, polling=250)
         except raised.PlaywrightTimeout:
             return False
-        done = await step.json_value()
-        if done["opened"]:
+        done = json.loads(await step.json_value())
+        if done == "opened":
             return True
         with suppress(raised.PlaywrightTimeout):
             await page.wait_for_function(_UNFOLDED, arg=done, timeout=_UNFOLD_MS, polling=50)
