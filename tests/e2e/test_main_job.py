@@ -61,6 +61,9 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
     promise="reading",
     simulated="delete_moved",
 )
+@pytest.mark.fault(
+    "web", "each page is loaded anew, and answers go with the page that asked", "every recording arrives", exit_code=0, simulated="reloads"
+)
 @pytest.mark.fault("web", "banner, toast and Apply Changes lie over the page", "every recording arrives", exit_code=0, simulated="overlay")
 @pytest.mark.fault("web", "the buttons have older firmware's labels", "every recording arrives", exit_code=0, simulated="labels=old")
 @pytest.mark.fault("download", "the archive is a tar under the name .tgz", "every recording arrives", exit_code=0, simulated="plain_tar")
@@ -71,7 +74,7 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
         pytest.param({"labels": "old", "archive_paths": "dir", "gsff": "none"}, marks=pytest.mark.long),
         {"labels": "old", "modal": False, "overlay": True, "gsff_layout": "bare8"},
         {"overlay": True, "archive_paths": "absolute", "gsff_layout": "riff44"},
-        {"pack_mode": "poll", "gsff_layout": "alaw8"},
+        {"pack_mode": "poll", "gsff_layout": "alaw8", "reloads": True},
         {"date_filter": True, "recordings": 70},
         {"faults": {"plain_tar": ""}},
         {"faults": {"delete_moved": ""}},

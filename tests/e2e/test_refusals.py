@@ -124,7 +124,7 @@ def test_wrong_password_ends_in_4_and_ten_runs_send_it_once(office, monkeypatch)
     simulated="reloads",
 )
 def test_sign_in_whose_answer_went_with_its_page_is_judged_by_what_shows(office):
-    place = office(recordings=3, reloads=True)
+    place = office(recordings=3, queue_recordings=2, reloads=True)
     assert place.run().exit_code == 0
     assert len(place.ucm.state.sign_ins) == 1
     place.ucm.state.faults.set("captcha")

@@ -54,7 +54,9 @@ class TwoFaults:
             self.place.ucm.state.faults.set(name, value)
 
     def pass_over(self):
-        """Both end; bans and pauses are over."""
+        """Both end; bans and pauses are over. Nothing is waited for in vain from now on: a machine that stalls is given its time."""
+        self.place.page_seconds = 30
+        self.place.configure()
         self.place.ucm.state.faults.clear()
         self.place.ucm.state.failures.clear()
         if (self.place.folder / "data" / "catalog.db").exists():

@@ -15,7 +15,7 @@ from scraper.webui.recordings_page import Labels
 BUILDS = [
     {},
     pytest.param({"labels": "old", "modal": False, "faults": {"delete_moved": ""}}, marks=pytest.mark.long),
-    {"overlay": True, "sidebar": "none", "page_seconds": 3.0, "date_inputs": "range"},
+    {"overlay": True, "sidebar": "none", "page_seconds": 3.0, "date_inputs": "range", "reloads": True},
 ]
 WINDOW = Window(date(2026, 2, 3), date(2026, 2, 17))
 

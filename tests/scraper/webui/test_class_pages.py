@@ -26,7 +26,8 @@ def members(data: bytes) -> set[str]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "build", [{"sidebar": "collapsed"}, pytest.param({"labels": "old", "modal": False, "overlay": True}, marks=pytest.mark.long)]
+    "build",
+    [{"sidebar": "collapsed", "reloads": True}, pytest.param({"labels": "old", "modal": False, "overlay": True}, marks=pytest.mark.long)],
 )
 def test_class_page_lists_and_gives_all_some_and_one(visit, build):
     async def story(at):

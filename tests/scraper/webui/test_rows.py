@@ -53,7 +53,12 @@ def test_larger_page_that_is_answered_late_is_taken_all_the_same(visit, monkeypa
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "build", [pytest.param(NEW, marks=pytest.mark.long), OLD, {"overlay": True, "faults": {"delete_moved": ""}, "pack_mode": "poll"}]
+    "build",
+    [
+        pytest.param(NEW, marks=pytest.mark.long),
+        OLD,
+        {"overlay": True, "faults": {"delete_moved": ""}, "pack_mode": "poll", "reloads": True},
+    ],
 )
 def test_batch_holds_exactly_the_ticked_rows_of_one_page(visit, build):
     async def story(at):
