@@ -21,7 +21,7 @@ from .bundle import bundle
 from .cgi import Cgi
 from .cgi_calls import Calls
 from .cgi_files import Files
-from .delivery import client_address, hang
+from .delivery import client_address, hang, wrong_answer
 from .state import State
 from .writes import whole_body, writes_in
 
@@ -35,6 +35,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self.app, self.state = app, state
+        self._passed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -49,8 +50,22 @@ class Gate:
         if self.state.config.latency_seconds:
             await asyncio.sleep(self.state.config.latency_seconds)
         if self.state.faults.take("unavailable"):
-            return await PlainTextResponse("Service Unavailable", 503)(scope, receive, send)
+            return await wrong_answer("503")(scope, receive, send)
+        kind = None if path.startswith("/static/") else self._breaks()
+        if kind == "ended":
+            self.state.end_sessions()
+        elif kind:
+            return await wrong_answer(kind)(scope, receive, send)
         return await self.app(scope, receive, send)
+
+    def _breaks(self) -> str | None:
+        """How this request is to be answered, if wrongly."""
+        broken = self.state.faults.get("broken")
+        self._passed = self._passed + 1 if broken else 0
+        if not broken or self._passed <= broken[0]:
+            return None
+        self.state.faults.take("broken")
+        return str(broken[1])
 
 
 def page_settings(state: State) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import cast
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .state import Download, State
@@ -61,6 +61,32 @@ class Silence(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (abort(scope) if self._close else hang(receive))
+
+
+class _Half(JSONResponse):
+    """The beginning of an answer, and no more."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2], "more_body": True})
+        await abort(scope)
+
+
+def wrong_answer(kind: str) -> Response:
+    """What a request may meet in place of its answer; the kinds as in the catalogue of faults."""
+    match kind:
+        case "503":
+            return PlainTextResponse("Service Unavailable", 503)
+        case "html":
+            return HTMLResponse(ERROR_PAGE)
+        case "nothing" | "refused":
+            return JSONResponse({"status": 0 if kind == "nothing" else -1, "response": {}})
+        case "cut":
+            return _Half({"status": 0, "response": {}})
+        case "close":
+            return Silence(close=True)
+        case _:
+            return Response()
 
 
 class Delivery(Response):

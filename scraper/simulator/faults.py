@@ -59,6 +59,16 @@ def _some_of_hostile(text: str) -> tuple[str, ...]:
     return tuple(kind for kind in HOSTILE_KINDS if kind in kinds)  # ``enormous`` swallows what follows it: last
 
 
+BROKEN_KINDS = ("503", "html", "empty", "nothing", "refused", "cut", "close", "ended")
+
+
+def _breaks(text: str) -> tuple[int, str]:
+    after, _, kind = text.partition(":")
+    if kind not in BROKEN_KINDS:
+        raise ValueError("is N:KIND, of " + ", ".join(BROKEN_KINDS))
+    return int(after), kind
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One entry of the catalogue. ``takes`` is how its value is written; ``parser`` makes it a typed value."""
@@ -141,6 +151,8 @@ CATALOGUE = {
         Fault("cdrapi_empty", "", "cdrapi answers no calls at all, as if that were success", _flag),
         # the whole server
         Fault("unavailable", "", "every request answers 503", _flag),
+        Fault("broken", "N:KIND", "after N more requests each meets a 503, a web page, no content, an empty success, status -1, half an"
+              " answer, a closed connection, or a PBX that has ended all sessions: " + ", ".join(BROKEN_KINDS), _breaks),
         Fault("hang", "all|cgi|api|list|pack|download", "requests of this kind are accepted and never answered",
               _one_of("all", "cgi", "api", "list", "pack", "download")),
     )

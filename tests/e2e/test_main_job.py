@@ -61,9 +61,7 @@ def test_recording_that_the_pbx_removed_stays_archived_and_complete(office):
     promise="reading",
     simulated="delete_moved",
 )
-@pytest.mark.fault(
-    "web", "each page is loaded anew, and answers go with the page that asked", "every recording arrives", exit_code=0, simulated="reloads"
-)
+@pytest.mark.fault("web", "each page is loaded anew, and answers go with the page that asked", "every recording arrives", exit_code=0)
 @pytest.mark.fault("web", "banner, toast and Apply Changes lie over the page", "every recording arrives", exit_code=0, simulated="overlay")
 @pytest.mark.fault("web", "the buttons have older firmware's labels", "every recording arrives", exit_code=0, simulated="labels=old")
 @pytest.mark.fault("download", "the archive is a tar under the name .tgz", "every recording arrives", exit_code=0, simulated="plain_tar")
@@ -185,7 +183,7 @@ ENDS_AFTER = [(5, False), (8, True), *(pytest.param(requests, bool(requests % 2)
     "each session ends after so many requests, wherever the job is then",
     "the job is complete only where nothing is missing",
     promise="success",
-    simulated="session_ends_after=N, reloads",
+    simulated="session_ends_after=N",
 )
 @pytest.mark.parametrize(("requests", "reloads"), ENDS_AFTER)
 def test_job_whose_sessions_end_is_complete_only_where_nothing_is_missing(office, requests, reloads):

@@ -121,7 +121,6 @@ def test_wrong_password_ends_in_4_and_ten_runs_send_it_once(office, monkeypatch)
     "the app is loaded anew upon the PBX's answer, which is lost by that",
     "what shows then says how it went: one sign-in",
     exit_code=0,
-    simulated="reloads",
 )
 def test_sign_in_whose_answer_went_with_its_page_is_judged_by_what_shows(office):
     place = office(recordings=3, queue_recordings=2, reloads=True)
@@ -137,7 +136,6 @@ def test_sign_in_whose_answer_went_with_its_page_is_judged_by_what_shows(office)
     "attempts end before the PBX's limit",
     exit_code=6,
     promise="ban",
-    simulated="reloads",
 )
 def test_refusal_that_went_with_its_page_is_an_error_and_ends_before_a_ban(office):
     place = office(reloads=True, page_seconds=4)

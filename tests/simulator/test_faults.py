@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.models import RecordingClass
-from scraper.simulator.faults import CATALOGUE, HOSTILE_KINDS, Faults, parse, table
+from scraper.simulator.faults import BROKEN_KINDS, CATALOGUE, HOSTILE_KINDS, Faults, parse, table
 
 from .conftest import ALL
 from .test_web_wire import members
@@ -322,6 +322,32 @@ def test_the_page_is_told_what_to_look_like_while_the_server_runs(start, fault, 
 def test_503_for_so_many_requests(start):
     pbx = start(faults={"unavailable": "*2"})
     assert [pbx.http.get("/login").status_code for _ in range(3)] == [503, 503, 200]
+
+
+BROKEN = {
+    "503": (503, b"Service Unavailable"),
+    "html": (200, b"<!DOCTYPE"),
+    "empty": (200, b""),
+    "nothing": (200, b'{"status":0,"response":{}}'),
+    "refused": (200, b'{"status":-1,"response":{}}'),
+    "ended": (200, b'{"status":-6,"response":{}}'),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_KINDS)
+def test_after_so_many_requests_others_are_answered_wrongly(pbx, kind):
+    def ask() -> httpx.Response:
+        return pbx.http.post("/cgi", data={"action": "listFile", "type": "voice_recording"})
+
+    pbx.state.faults.set("broken", f"2:{kind}", times=1)
+    assert [ask().json()["status"] for _ in range(2)] == [0, 0]
+    if kind in BROKEN:
+        answer = ask()
+        assert (answer.status_code, answer.content[: len(BROKEN[kind][1])]) == BROKEN[kind]
+    else:
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            ask()
+    assert ask().json()["status"] == (-6 if kind == "ended" else 0)
 
 
 @pytest.mark.parametrize("kind", ["all", "cgi", "list"])
