@@ -61,7 +61,7 @@ class TwoFaults:
         self.place.ucm.state.failures.clear()
         if (self.place.folder / "data" / "catalog.db").exists():
             self.place.let_hours_pass(30)
-            self.place._in_catalog("DELETE FROM sign_ins")
+            self.place.forget_sign_ins()
 
     def job(self, everything=False):
         """One job, and what holds after any."""
