@@ -12,7 +12,7 @@ from scraper.simulator.faults import BROKEN_KINDS
 
 pytestmark = pytest.mark.browser
 
-SOME = [(3, 6, "refused"), (18, 6, "nothing"), (33, 1, "ended")]
+SOME = [(3, 6, "refused"), (33, 1, "ended")]
 #: A first job asks for some fifty things, a later one for a few less.
 ALL = product(range(1, 50, 12), (1, 6), BROKEN_KINDS)
 WHICH = [

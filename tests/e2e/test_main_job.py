@@ -175,7 +175,10 @@ def test_session_that_ends_while_the_list_is_read_costs_one_more_sign_in(office)
     assert (report.exit_code, report.recordings.expected) == (0, 30)
 
 
-ENDS_AFTER = [(5, False), (8, True), *(pytest.param(requests, bool(requests % 2), marks=pytest.mark.long) for requests in range(3, 15))]
+ENDS_AFTER = [
+    (5, False),
+    *(pytest.param(requests, reloads, marks=pytest.mark.long) for requests in range(3, 15, 2) for reloads in (False, True)),
+]
 
 
 @pytest.mark.fault(
